@@ -1,0 +1,14 @@
+/**
+ * kernel owns the words every other lib shares and that depend on nothing: ids, the clock, the
+ * error table, usage units, money and the wrapper that keeps a secret out of a log.
+ * Everything here is pure, or touches nothing but the processor.
+ */
+export * from './clock';
+export * from './error-table';
+export * from './ids';
+export * from './money';
+export * from './operation';
+export * from './request-id';
+export * from './secret';
+export * from './usage-units';
+export * from './weir-error';
