@@ -1,0 +1,124 @@
+import { access, constants, mkdir, open, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigurationError } from './configuration';
+import { isErrno, isError, toErrorCode } from './is-error';
+import { getOrCreateSecretFile, writeFileAtomically } from './secret-file';
+
+const SECRET_NAME = /^[a-z0-9-]{1,64}$/;
+
+/**
+ * The folder of everything Weir keeps by itself: the embedded database, secrets, later the spool.
+ * One process owns it at a time. The lock is one that the operating system takes back however the
+ * process ends, so that nothing stale can stop a start and no reused process id can fake a holder;
+ * Node offers such a lock only through SQLite, whose database file stays empty here.
+ */
+export class DataDirectory {
+  private constructor(
+    readonly path: string,
+    private readonly lock: DatabaseSync | null,
+  ) {}
+
+  /**
+   * Makes the folder when there is none, and takes it for this process.
+   * @throws ConfigurationError when it cannot be written; DataDirectoryInUseError when another process has it.
+   */
+  static async open(path: string): Promise<DataDirectory> {
+    const folder = resolve(path);
+    await makeFolder(folder);
+    const lock = await takeLock(folder);
+    // Only for people: the lock decides, this says who holds it.
+    await writeFileAtomically(join(folder, 'pid'), `${process.pid}\n`);
+    return new DataDirectory(folder, lock);
+  }
+
+  /**
+   * For a script beside a running Weir: reaches the secrets and leaves the lock to its holder.
+   * Nothing is made until a secret is: with a database of your own there may be no such folder.
+   */
+  static openShared(path: string): DataDirectory {
+    return new DataDirectory(resolve(path), null);
+  }
+
+  /** A secret that is made once and then kept, readable to its owner alone. */
+  async getOrCreateSecret(name: string, make: () => string): Promise<string> {
+    return getOrCreateSecretFile(this.secretPath(name), make);
+  }
+
+  /** Replaces a secret, whole or not at all. */
+  async writeSecret(name: string, secret: string): Promise<void> {
+    const path = this.secretPath(name);
+    await mkdir(join(this.path, 'secrets'), { recursive: true, mode: 0o700 });
+    await writeFileAtomically(path, secret + '\n');
+  }
+
+  /** Lets another process have the folder. */
+  close(): void {
+    if (this.lock?.isOpen === true) this.lock.close();
+  }
+
+  private secretPath(name: string): string {
+    if (!SECRET_NAME.test(name)) throw new TypeError('not the name of a secret');
+    return join(this.path, 'secrets', name);
+  }
+}
+
+/** Another process owns the data folder. */
+export class DataDirectoryInUseError extends Error {
+  constructor(
+    readonly path: string,
+    readonly pid: number | null,
+  ) {
+    super(`another Weir${pid === null ? '' : ` (pid ${pid})`} uses this folder: ${path}; stop it, or set WEIR_DATA_DIR to another folder`);
+    this.name = 'DataDirectoryInUseError';
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await access(folder, constants.W_OK | constants.X_OK);
+    await mkdir(join(folder, 'secrets'), { recursive: true, mode: 0o700 });
+    await access(join(folder, 'secrets'), constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new ConfigurationError(`WEIR_DATA_DIR: the folder ${folder} cannot be written (${toErrorCode(error) ?? 'unknown'})`);
+  }
+}
+
+async function takeLock(folder: string): Promise<DatabaseSync> {
+  let lock: DatabaseSync | null = null;
+  try {
+    // Whoever can open the file can lock it.
+    await (await open(join(folder, 'lock'), 'a', 0o600)).close();
+    lock = new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
+    // Nothing is ever written, so there is no journal to leave behind.
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock?.close();
+    if (isError(error) && error.message.includes('database is locked')) {
+      throw new DataDirectoryInUseError(folder, await readHolder(folder));
+    }
+    throw new ConfigurationError(`WEIR_DATA_DIR: the folder ${folder} cannot be locked (${isError(error) ? error.message : 'unknown'})`);
+  }
+}
+
+/** The holder writes its number right after it has the lock; until then an older one may stand there. */
+async function readHolder(folder: string): Promise<number | null> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const pid = Number(await readFile(join(folder, 'pid'), 'utf8').catch(() => ''));
+    if (Number.isInteger(pid) && pid > 0 && isAlive(pid)) return pid;
+    await sleep(50);
+  }
+  return null;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return isErrno(error, 'EPERM');
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * platform owns what Weir stands on and what every other lib is handed: the configuration, the
+ * data folder, PostgreSQL (its own or the operator's) and the feed of changes in it, Redis, the
+ * log and the metrics.
+ */
+export * from './database';
+export * from './embedded-postgres/embedded-postgres';
+export * from './secret-file';
+export * from './tethered-process';
+export * from './tokens';
+export * from './metrics/metrics';
+export * from './redis';
+export * from './configuration';
+export * from './platform.module';
+export * from './is-error';
+export * from './logging/describe-error';
+export * from './logging/log-destination';
+export * from './logging/logger';
+export * from './logging/nest-logger';
+export * from './logging/scrub-secrets';
+export * from './change-feed';
+export { type ChangeBatch, type ChangeKind, type SnapshotChange } from './change-reader';
+export { type ChangeListener } from './change-listener-queue';
+export * from './data-directory';
+export * from './database-server';

@@ -1,0 +1,7 @@
+/** Names under which Nest hands out what the composition root has made. */
+export const CONFIGURATION = Symbol('CONFIGURATION');
+export const CLOCK = Symbol('CLOCK');
+export const LOGGER = Symbol('LOGGER');
+export const DATA_SOURCE = Symbol('DATA_SOURCE');
+/** The Redis client, or null when the installation has none. */
+export const REDIS = Symbol('REDIS');
