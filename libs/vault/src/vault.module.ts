@@ -1,0 +1,18 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { DATA_SOURCE } from '@weir/platform';
+import { type DataSource } from 'typeorm';
+import { type KeyRing } from './key-ring';
+import { UpstreamKeyVault } from './upstream-key-vault';
+
+/** Needs PlatformModule. The ring is read by the composition root and lives in the vault alone. */
+@Module({})
+export class VaultModule {
+  static forRoot(ring: KeyRing): DynamicModule {
+    const vault = {
+      provide: UpstreamKeyVault,
+      inject: [DATA_SOURCE],
+      useFactory: (dataSource: DataSource) => new UpstreamKeyVault(dataSource.manager, ring),
+    };
+    return { module: VaultModule, providers: [vault], exports: [UpstreamKeyVault] };
+  }
+}
