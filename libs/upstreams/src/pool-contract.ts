@@ -1,0 +1,116 @@
+import { type ModelId, type Operation, type Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
+import { type FailureClass, type ProviderName, type UpstreamAddress } from '@weir/providers';
+
+/** A key as the pool hands it out. The same object for as long as its secret stays the same. */
+export interface PoolKey {
+  /** Null for the one keyless place of an upstream that needs no key. */
+  readonly id: UpstreamKeyId | null;
+  label: string;
+  readonly secret: Secret;
+  /** For whoever makes the call: a header built once, say. */
+  scratch: unknown;
+}
+
+export interface UpstreamRecord {
+  readonly id: UpstreamId;
+  readonly name: string;
+  readonly provider: ProviderName;
+  readonly address: UpstreamAddress;
+  readonly timeoutMs: number | null;
+  readonly streamTimeoutMs: number | null;
+  readonly concurrency: number | null;
+  readonly weight: number;
+  readonly enabled: boolean;
+  readonly keys: readonly PoolKey[];
+}
+
+export interface Target {
+  readonly upstream: UpstreamRecord;
+  /** `*` sends the part of the name that the route's own `*` stood for. */
+  readonly upstreamModel: string;
+  readonly weight: number;
+  readonly priority: number;
+  scratch: unknown;
+}
+
+export interface ModelRoute {
+  readonly id: ModelId;
+  readonly name: string;
+  readonly operation: Operation;
+  readonly strategy: string;
+  readonly targets: readonly Target[];
+  /** As it stands in the database; the ledger reads it. */
+  readonly price: unknown;
+  scratch: unknown;
+}
+
+/** Where one attempt goes. Only the pool makes them. */
+export interface Candidate {
+  readonly target: Target;
+  readonly key: PoolKey;
+}
+
+/**
+ * Why nothing could be picked; of several reasons, the one that ends first.
+ * `disabled`: upstreams or keys are switched off, drained or refused for good; waiting does not help.
+ * `none_left`: everything usable was tried in this request.
+ */
+export type PoolRefusalReason = 'disabled' | 'throttled' | 'exhausted' | 'breaker_open' | 'concurrency' | 'none_left';
+
+export interface PoolRefusal {
+  readonly refused: true;
+  readonly reason: PoolRefusalReason;
+  readonly retryAfterMs: number | null;
+}
+
+export type AttemptOutcome =
+  | { readonly kind: 'success' }
+  | { readonly kind: 'failure'; readonly failureClass: FailureClass; readonly retryAfterMs: number | null };
+
+/** What people see of a key. */
+export type KeyStatus = 'active' | 'cooling' | 'exhausted' | 'disabled' | 'ejected';
+
+export interface KeyView {
+  readonly status: KeyStatus;
+  readonly reason: string | null;
+  /** When the status may end by itself; a reader treats a time that has passed as over. */
+  readonly untilMs: number | null;
+  readonly failureCount: number;
+  readonly lastFailureAtMs: number | null;
+}
+
+export interface KeyChange extends KeyView {
+  /**
+   * Failures since the last change told. `failureCount` is what this process knows; adding this
+   * to the stored count instead keeps it right with several processes.
+   */
+  readonly newFailures: number;
+}
+
+/** Takes what the pool learnt of a key, to store it. Called at most once a second per key; must return at once and not throw. */
+export interface PoolStateSink {
+  keyChanged(id: UpstreamKeyId, change: KeyChange): void;
+}
+
+export interface UpstreamDescription {
+  readonly id: UpstreamId;
+  readonly name: string;
+  readonly provider: ProviderName;
+  readonly enabled: boolean;
+  readonly openCalls: number;
+  readonly concurrency: number | null;
+  readonly breaker: {
+    readonly state: 'closed' | 'open' | 'half_open';
+    /** What it opened on; null while closed. */
+    readonly cause: 'connection' | 'answer' | null;
+    readonly retryAfterMs: number;
+  };
+  readonly keyCounts: Readonly<Record<KeyStatus, number>>;
+  readonly keys: readonly KeyDescription[];
+}
+
+export interface KeyDescription extends KeyView {
+  readonly id: UpstreamKeyId | null;
+  readonly label: string;
+  readonly enabled: boolean;
+}
