@@ -1,0 +1,66 @@
+import { createDataSource, Metrics, runMigrations } from '@weir/platform';
+import { LedgerWriter, UsageInserter } from '@weir/ledger';
+import { Client } from 'pg';
+import { MIGRATIONS } from '../../../migrations';
+import { startPrivatePostgres, type TestPostgres } from '../../../test/support/postgres';
+import { waitFor } from '../../../test/support/wait-for';
+import { toExampleRecord } from './example-record';
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+describe('LedgerWriter, while PostgreSQL stops and comes back', () => {
+  let postgres: TestPostgres;
+
+  beforeAll(async () => {
+    postgres = await startPrivatePostgres();
+    await runMigrations(createDataSource(postgres.url, 2, [], MIGRATIONS));
+  });
+  afterAll(() => postgres.destroy());
+
+  async function readCounts(): Promise<{ rows: number; requests: number }> {
+    const client = new Client({ connectionString: postgres.url });
+    client.on('error', () => undefined);
+    await client.connect();
+    const { rows } = await client.query<{ rows: string; requests: string }>('SELECT count(*) AS rows, count(DISTINCT request_id) AS requests FROM usage_records');
+    await client.end();
+    return { rows: Number(rows[0].rows), requests: Number(rows[0].requests) };
+  }
+
+  it('has every row in the end and none twice, and append never throws', async () => {
+    const writer = new LedgerWriter({ inserter: new UsageInserter(postgres.url), logger: silent as never, metrics: new Metrics() });
+    let appended = 0;
+    let isAppending = true;
+    const appending = (async () => {
+      while (isAppending) {
+        for (let row = 0; row < 50; row++, appended++) writer.append(toExampleRecord());
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        // A pace that leaves the database a chance, whatever the machine.
+        if (writer.backlog > 20_000) await waitFor(() => writer.backlog < 20_000 || !isAppending, { timeoutMs: 20_000 });
+      }
+    })();
+    for (let outage = 0; outage < 2; outage++) {
+      await waitFor(() => writer.backlog > 0 && appended > 2_000 * (outage + 1), { what: 'rows under way' });
+      await postgres.stop();
+      const before = appended;
+      await waitFor(() => appended > before + 1_000 || writer.backlog > 15_000, { what: 'rows during the outage' });
+      expect(writer.backlog).toBeGreaterThan(0);
+      await postgres.start();
+      await waitFor(async () => (await readCounts()).rows > 0, { what: 'rows after the outage' });
+    }
+    isAppending = false;
+    await appending;
+    await writer.flush();
+    expect(await readCounts()).toEqual({ rows: appended, requests: appended });
+    expect(writer.refused).toEqual([]);
+    await writer.close();
+  }, 60_000);
+
+  it('gives up at its deadline when it is closed during the outage', async () => {
+    const writer = new LedgerWriter({ inserter: new UsageInserter(postgres.url), logger: silent as never, metrics: new Metrics(), closeTimeoutMs: 100 });
+    await postgres.stop();
+    writer.append(toExampleRecord());
+    await writer.close();
+    expect(writer.backlog).toBe(1);
+    await postgres.start();
+  });
+});

@@ -1,0 +1,51 @@
+import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { type Clock } from '@weir/kernel';
+import { CLOCK, DATA_SOURCE, LOGGER, Metrics } from '@weir/platform';
+import { type Logger } from 'pino';
+import { type DataSource } from 'typeorm';
+import { LedgerReader } from './ledger-reader';
+import { LedgerWriter } from './ledger-writer';
+import { UsageInserter } from './usage-inserter';
+import { UsagePartitions } from './usage-partitions';
+
+function toUrl({ options }: DataSource): string {
+  if (options.type !== 'postgres' || options.url === undefined) throw new Error('the ledger needs a data source with a URL');
+  return options.url;
+}
+
+/**
+ * The ledger over the platform's database. The writer is closed last, when the listeners are and
+ * no request can append any more; whoever made the data source destroys it after that.
+ */
+@Module({
+  providers: [
+    { provide: LedgerReader, inject: [DATA_SOURCE], useFactory: (dataSource: DataSource) => new LedgerReader(dataSource) },
+    {
+      provide: LedgerWriter,
+      inject: [DATA_SOURCE, LOGGER, Metrics],
+      useFactory: (dataSource: DataSource, logger: Logger, metrics: Metrics) =>
+        new LedgerWriter({ inserter: new UsageInserter(toUrl(dataSource)), logger, metrics }),
+    },
+    {
+      provide: UsagePartitions,
+      inject: [DATA_SOURCE, CLOCK, LOGGER],
+      useFactory: (dataSource: DataSource, clock: Clock, logger: Logger) => new UsagePartitions(dataSource, clock, logger),
+    },
+  ],
+  exports: [LedgerReader, LedgerWriter, UsagePartitions],
+})
+export class LedgerModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    @Inject(UsagePartitions) private readonly partitions: UsagePartitions,
+    @Inject(LedgerWriter) private readonly writer: LedgerWriter,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.partitions.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.partitions.stop();
+    await this.writer.close();
+  }
+}
