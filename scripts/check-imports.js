@@ -12,7 +12,7 @@ let output;
 try {
   output = execFileSync(
     process.execPath,
-    ['node_modules/dependency-cruiser/bin/dependency-cruise.mjs', '--config', '.dependency-cruiser.js', '--output-type', 'err', 'apps', 'libs', 'migrations', 'scripts', 'test', 'bench'],
+    ['node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.js', '--output-type', 'err', 'apps', 'libs', 'migrations', 'scripts', 'test', 'bench'],
     { encoding: 'utf8' },
   );
 } catch (error) {

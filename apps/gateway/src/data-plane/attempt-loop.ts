@@ -1,0 +1,102 @@
+import { type WeirError } from '@weir/kernel';
+import { type Candidate, type ModelRoute } from '@weir/upstreams';
+import { spliceMembers, type Splice } from '@weir/wire';
+import { type Answer, Attempt } from './attempt';
+import { type AttemptFailure } from './attempt-failure';
+import { toRefusalError, toWeirError } from './caller-error';
+import { prepareHeaders, prepareTarget } from './prepared-target';
+import { type RelayCall } from './relay-call';
+import { type RequestFacts, toModelSplice } from './request-facts';
+import { settleAttempt } from './settle';
+
+/** How all attempts together ended. */
+export type LoopResult =
+  | { readonly kind: 'answered'; readonly answer: Answer; readonly attempt: Attempt }
+  | { readonly kind: 'streamed' }
+  /** The provider found the caller's request wrong. */
+  | { readonly kind: 'refused_by_provider'; readonly failure: AttemptFailure; readonly candidate: Candidate }
+  | { readonly kind: 'failed'; readonly error: WeirError };
+
+/**
+ * Tries one candidate after the other until one answers, the pool has nothing more, or the retry
+ * policy says that it is enough. Every attempt is reported to the pool and gets its usage row.
+ * Once the caller has seen a byte, there is no further attempt.
+ */
+export async function runAttempts(call: RelayCall, route: ModelRoute): Promise<LoopResult> {
+  const { pool } = call.road;
+  const tried: Candidate[] = [];
+  /** Of those tried, the ones whose key was refused: they are not worth another call. */
+  const refused: Candidate[] = [];
+  let last: AttemptFailure | null = null;
+  let faults = 0;
+  for (;;) {
+    let candidate = pool.pick(route, tried, call.nowMs());
+    // A fault may pass: when there is nobody else, the same upstream and key are worth a retry.
+    if ('refused' in candidate && tried.length > refused.length) candidate = pool.pick(route, refused, call.nowMs());
+    if ('refused' in candidate) {
+      return { kind: 'failed', error: last === null || isAboutKey(last) ? toRefusalError(candidate) : toWeirError(last) };
+    }
+    const attempt = new Attempt(call, candidate, ++call.attempts);
+    const result = await runAttempt(call, attempt, route);
+    const failure = result.kind === 'answered' ? null : result.failure;
+    settleAttempt(call, attempt, upstreamModelOf(call, candidate, route), failure);
+    if (result.kind === 'answered') return { kind: 'answered', answer: result.answer, attempt };
+    if (result.kind === 'streamed') return { kind: 'streamed' };
+    if (result.failure.failureClass === 'caller') return { kind: 'refused_by_provider', failure: result.failure, candidate };
+    last = result.failure;
+    tried.push(candidate);
+    if (isAboutKey(last)) refused.push(candidate);
+    if (last.failureClass === 'fault' || last.failureClass === 'endpoint') faults += 1;
+    const delayMs = pool.retryDelayMs(last.failureClass, attempt.number, call.nowMs(), faults);
+    if (delayMs === null || call.isClosed) return { kind: 'failed', error: toWeirError(last) };
+    if (delayMs > 0) await call.pause(delayMs);
+    if (call.isClosed) return { kind: 'failed', error: toWeirError(last) };
+  }
+}
+
+async function runAttempt(call: RelayCall, attempt: Attempt, route: ModelRoute): ReturnType<Attempt['run']> {
+  const { pool, transport, watchdog, configuration } = call.road;
+  const { candidate } = attempt;
+  const { upstream } = candidate.target;
+  const { isStream } = call.facts;
+  const prepared = prepareTarget(candidate.target, route.name, call.facts.model, call.definition);
+  const body = toUpstreamBody(call.facts, prepared.upstreamModelJson, upstream.address.options);
+  const timeoutMs = upstream.timeoutMs ?? configuration.requestTimeoutMs;
+  const bodyTimeoutMs = isStream ? (upstream.streamTimeoutMs ?? configuration.streamTimeoutMs) : timeoutMs;
+  // A stream may last as long as it keeps talking; a whole answer may not.
+  call.deadlineMs = isStream ? Infinity : attempt.startedMs + timeoutMs;
+  call.attempt = attempt;
+  watchdog.add(call);
+  pool.started(candidate);
+  try {
+    return await attempt.run((handler) =>
+      transport.dispatch(upstream.address.origin, 'POST', prepared.path, prepareHeaders(candidate, isStream), body, timeoutMs, bodyTimeoutMs, handler),
+    );
+  } finally {
+    pool.finished(candidate);
+    watchdog.remove(call);
+    call.attempt = null;
+    if (call.firstByteMs === null) call.upstreamWaitMs += call.monotonicMs() - attempt.startedMs;
+  }
+}
+
+/** The caller's bytes, with the model's name at the upstream and, in a stream, the wish for usage. */
+function toUpstreamBody(facts: RequestFacts, upstreamModelJson: string, options: Readonly<Record<string, unknown>>): Buffer {
+  const model = toModelSplice(facts, upstreamModelJson);
+  const usage = options.stream_usage === false ? null : facts.streamUsageSplice;
+  if (model === null && usage === null) return facts.body;
+  const splices: Splice[] = [];
+  if (model !== null) splices.push(model);
+  if (usage !== null) splices.push(usage);
+  if (splices.length === 2 && splices[0].start > splices[1].start) splices.reverse();
+  return spliceMembers(facts.body, splices);
+}
+
+function upstreamModelOf(call: RelayCall, candidate: Candidate, route: ModelRoute): string {
+  return prepareTarget(candidate.target, route.name, call.facts.model, call.definition).upstreamModel;
+}
+
+/** Failures of keys say nothing to the caller; that no key is left, and until when, does. */
+function isAboutKey({ failureClass }: AttemptFailure): boolean {
+  return failureClass === 'bad_key' || failureClass === 'throttled' || failureClass === 'quota_exhausted';
+}

@@ -1,0 +1,256 @@
+import { type IncomingHttpHeaders } from 'node:http';
+import { type UsageUnits } from '@weir/kernel';
+import { getProvider, type Provider } from '@weir/providers';
+import {
+  AttemptAbortedError,
+  type AttemptPhase,
+  type Candidate,
+  toFailureClass,
+  type TransportController,
+  type TransportHandler,
+} from '@weir/upstreams';
+import { JsonScanner } from '@weir/wire';
+import { type AttemptFailure, toFailure } from './attempt-failure';
+import { StreamRelay, type StreamFault } from './stream-relay';
+import { type RelayCall } from './relay-call';
+
+/** A whole answer, checked, that the caller has not seen yet. */
+export interface Answer {
+  readonly httpStatus: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** How an attempt ended: with a whole answer, with a stream already passed on, or without. */
+export type AttemptResult =
+  | { readonly kind: 'answered'; readonly answer: Answer }
+  /** The caller got the head at least; a failure means that its stream was ended by an error event. */
+  | { readonly kind: 'streamed'; readonly failure: AttemptFailure | null }
+  | { readonly kind: 'failed'; readonly failure: AttemptFailure };
+
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const MAX_ERROR_BYTES = 64 * 1024;
+/** After `[DONE]` an upstream may send its trailer; one that keeps talking is cut. */
+const MAX_TRAILING_BYTES = 16 * 1024;
+
+const scanner = new JsonScanner();
+
+type Phase = Exclude<AttemptPhase, 'answering'> | 'collecting' | 'streaming' | 'trailing' | 'over';
+
+/**
+ * One try at one target with one key. It is the handler that undici calls as the answer arrives,
+ * so that the hot road makes no other object for it.
+ */
+export class Attempt implements TransportHandler {
+  readonly provider: Provider;
+  usage: UsageUnits | null = null;
+  /** Bytes of language in the answer, for an estimate where the upstream reports no usage. */
+  outputTextBytes = 0;
+  httpStatus: number | null = null;
+  readonly startedMs: number;
+  /** When the answer's head came; monotonic, like startedMs. */
+  headMs: number | null = null;
+
+  private phase: Phase = 'connecting';
+  private controller: TransportController | null = null;
+  private headers: IncomingHttpHeaders = {};
+  private chunks: Buffer[] = [];
+  private collectedBytes = 0;
+  private stream: StreamRelay | null = null;
+  private cancellation: AttemptFailure | null = null;
+  private resolve: (result: AttemptResult) => void = () => undefined;
+
+  constructor(
+    private readonly call: RelayCall,
+    readonly candidate: Candidate,
+    readonly number: number,
+  ) {
+    this.provider = getProvider(candidate.target.upstream.provider);
+    this.startedMs = call.monotonicMs();
+  }
+
+  /** Resolves when the attempt is over; never rejects. `send` starts the transport with this handler. */
+  run(send: (handler: TransportHandler) => void): Promise<AttemptResult> {
+    return new Promise((resolve) => {
+      this.resolve = resolve;
+      send(this);
+    });
+  }
+
+  /** The caller has left: stop the upstream at once. */
+  abort(): void {
+    this.cancel(toFailure('aborted', this.httpStatus, 'caller_left'));
+  }
+
+  /** The whole of an answer took too long. */
+  expire(): void {
+    this.cancel({ ...toFailure('fault', this.httpStatus, 'deadline'), isTimeout: true });
+  }
+
+  /** The caller reads again. */
+  resume(): void {
+    this.controller?.resume();
+  }
+
+  onRequestStart(controller: TransportController): void {
+    this.controller = controller;
+    if (this.cancellation !== null) controller.abort(new AttemptAbortedError());
+    else this.phase = 'waiting';
+  }
+
+  onResponseStart(_controller: TransportController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return;
+    this.httpStatus = status;
+    this.headMs = this.call.monotonicMs();
+    this.headers = headers;
+    const encoding = headers['content-encoding'];
+    if (status < 300 && encoding !== undefined && encoding !== 'identity') {
+      this.cancel(toFailure('fault', status, 'unasked_encoding'));
+      return;
+    }
+    if (status < 300 && this.call.facts.isStream && isEventStream(headers)) {
+      this.phase = 'streaming';
+      this.stream = new StreamRelay(this.call.response, this.call.facts.wantsStreamUsage, this.provider, () => this.call.beginStream(this));
+    } else {
+      this.phase = 'collecting';
+    }
+  }
+
+  onResponseData(controller: TransportController, chunk: Buffer): void {
+    if (this.phase === 'streaming' && this.stream !== null) {
+      this.followStream(this.stream, this.stream.push(chunk), controller);
+      return;
+    }
+    this.collectedBytes += chunk.length;
+    if (this.phase === 'collecting') this.chunks.push(chunk);
+    const limit = this.phase === 'trailing' ? MAX_TRAILING_BYTES : this.httpStatus !== null && this.httpStatus < 300 ? MAX_ANSWER_BYTES : MAX_ERROR_BYTES;
+    if (this.collectedBytes <= limit) return;
+    if (this.phase === 'collecting' && limit === MAX_ERROR_BYTES) this.over(this.readFailedAnswer());
+    else this.cancel(toFailure('fault', this.httpStatus, 'answer_too_large'));
+    controller.abort(new AttemptAbortedError());
+  }
+
+  onResponseEnd(controller: TransportController): void {
+    if (this.phase === 'streaming' && this.stream !== null) this.followStream(this.stream, this.stream.finish(), controller);
+    else if (this.phase === 'collecting') this.over(this.readAnswer());
+    this.phase = 'over';
+  }
+
+  onResponseError(_controller: TransportController | null, error: Error): void {
+    if (this.phase === 'trailing') {
+      this.phase = 'over';
+      return;
+    }
+    if (this.phase === 'over') return;
+    const { failureClass, timedOut } = toFailureClass(error, this.phase === 'connecting' || this.phase === 'waiting' ? this.phase : 'answering');
+    this.overFailed({ ...toFailure(failureClass, this.httpStatus, toReason(error)), isTimeout: timedOut });
+  }
+
+  private cancel(failure: AttemptFailure): void {
+    if (this.phase === 'over' || this.phase === 'trailing') return;
+    this.cancellation = failure;
+    this.overFailed(failure);
+    this.controller?.abort(new AttemptAbortedError());
+  }
+
+  private followStream(stream: StreamRelay, verdict: 'more' | 'pause' | 'done' | 'broken', controller: TransportController): void {
+    switch (verdict) {
+      case 'more':
+        return;
+      case 'pause':
+        controller.pause();
+        this.call.onCallerSlow();
+        return;
+      case 'done':
+        this.takeStreamUsage(stream);
+        this.resolve({ kind: 'streamed', failure: null });
+        this.phase = 'trailing';
+        return;
+      case 'broken': {
+        const fault = stream.fault ?? { reason: 'ended_early' };
+        this.overFailed(this.toStreamFailure(fault));
+        controller.abort(new AttemptAbortedError());
+      }
+    }
+  }
+
+  private toStreamFailure(fault: StreamFault): AttemptFailure {
+    if (fault.reason !== 'error_event') return toFailure('fault', this.httpStatus, fault.reason);
+    const provider = this.provider.readFailure(toErrorStatus(fault.body), this.headers, fault.body, this.call.nowMs());
+    return { failureClass: provider.failureClass, httpStatus: this.httpStatus, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_event' };
+  }
+
+  private readAnswer(): AttemptResult {
+    const status = this.httpStatus ?? 0;
+    if (status < 200 || status >= 300) return this.readFailedAnswer();
+    const body = this.takeBody();
+    if (this.call.facts.isStream) return failed(toFailure('fault', status, 'did_not_stream'));
+    if (!scanner.scan(body, 0, body.length, LENIENT)) return failed(toFailure('fault', status, body.length === 0 ? 'empty' : 'invalid_json'));
+    const error = scanner.findMember('error');
+    if (error !== -1 && scanner.memberFirstByte(error) !== 0x6e) {
+      const provider = this.provider.readFailure(toErrorStatus(body), this.headers, body, this.call.nowMs());
+      return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_under_200' });
+    }
+    const usage = scanner.findMember('usage');
+    if (usage !== -1) this.usage = this.provider.readUsage(scanner.parseMember(usage));
+    this.outputTextBytes = scanner.textBytes;
+    return { kind: 'answered', answer: { httpStatus: status, headers: this.headers, body } };
+  }
+
+  private readFailedAnswer(): AttemptResult {
+    const status = this.httpStatus ?? 0;
+    const provider = this.provider.readFailure(status, this.headers, this.takeBody(), this.call.nowMs());
+    return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_answer' });
+  }
+
+  private takeBody(): Buffer {
+    const body = this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks, this.collectedBytes);
+    this.chunks = [];
+    return body;
+  }
+
+  private takeStreamUsage(stream: StreamRelay): void {
+    this.usage = stream.usage;
+    this.outputTextBytes = stream.textBytes;
+  }
+
+  private over(result: AttemptResult): void {
+    this.phase = 'over';
+    this.resolve(result);
+  }
+
+  /** Ends without a whole answer: told to the caller by the road, or, in a stream that has begun, here. */
+  private overFailed(failure: AttemptFailure): void {
+    const { stream } = this;
+    if (stream !== null) this.takeStreamUsage(stream);
+    if (stream?.hasBegun !== true) {
+      this.over(failed(failure));
+      return;
+    }
+    this.call.breakStream(failure, this.candidate);
+    this.over({ kind: 'streamed', failure });
+  }
+}
+
+const LENIENT = { strictKeys: false };
+
+function failed(failure: AttemptFailure): AttemptResult {
+  return { kind: 'failed', failure };
+}
+
+/** An error's code, if it looks like one; its message may hold an address. */
+function toReason(error: Error): string {
+  const code: unknown = Reflect.get(error, 'code');
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(code) ? code : 'transport';
+}
+
+function isEventStream(headers: IncomingHttpHeaders): boolean {
+  const type = headers['content-type'];
+  return typeof type === 'string' && type.toLowerCase().startsWith('text/event-stream');
+}
+
+/** An error that came under status 200 may carry the status it should have had; else it is the server's fault. */
+function toErrorStatus(body: Buffer): number {
+  const match = /"(?:code|status|status_code)"\s*:\s*"?([45]\d\d)\b/.exec(body.toString('latin1', 0, 4096));
+  return match === null ? 500 : Number(match[1]);
+}

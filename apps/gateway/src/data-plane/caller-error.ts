@@ -1,0 +1,80 @@
+import { type ErrorCode, type Secret, WeirError } from '@weir/kernel';
+import { type PoolRefusal } from '@weir/upstreams';
+import { type OpenAiError, toOpenAiError } from '@weir/wire';
+import { type AttemptFailure } from './attempt-failure';
+
+/** What a caller is told of a failed attempt. Only an error about its own request keeps the provider's words. */
+export function toCallerError(failure: AttemptFailure, secret: Secret): OpenAiError {
+  const { provider } = failure;
+  if (failure.failureClass !== 'caller' || provider === null) return toOpenAiError(toWeirError(failure));
+  return {
+    message: scrub(provider.message, secret),
+    type: scrub(provider.type ?? 'invalid_request_error', secret),
+    param: provider.param === null ? null : scrub(provider.param, secret),
+    code: provider.code === null ? null : scrub(provider.code, secret),
+  };
+}
+
+/** A failed attempt as an error of Weir's own, in safe words. */
+export function toWeirError(failure: AttemptFailure): WeirError {
+  return new WeirError(toCode(failure), {
+    message: toMessage(failure),
+    retryAfterMs: failure.retryAfterMs ?? undefined,
+    detail: failure.reason,
+  });
+}
+
+/** Nothing in the pool could be called (again). */
+export function toRefusalError(refusal: PoolRefusal): WeirError {
+  return new WeirError('no_upstream_available', {
+    message: REFUSALS[refusal.reason],
+    retryAfterMs: refusal.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS,
+    detail: refusal.reason,
+  });
+}
+
+const DEFAULT_RETRY_AFTER_MS = 30_000;
+
+const REFUSALS: Readonly<Record<PoolRefusal['reason'], string>> = {
+  disabled: 'No upstream for this model is in use at the moment.',
+  throttled: "Every key for this model waits for its provider's rate limit.",
+  exhausted: 'Every key for this model has used up its quota at the provider.',
+  breaker_open: 'The upstreams for this model have failed repeatedly and are being left alone for a moment.',
+  concurrency: 'Every upstream for this model has as many requests as it takes at once.',
+  none_left: 'Every upstream for this model was tried without success.',
+};
+
+function toCode(failure: AttemptFailure): ErrorCode {
+  switch (failure.failureClass) {
+    case 'bad_key':
+    case 'throttled':
+    case 'quota_exhausted':
+      return 'no_upstream_available';
+    case 'aborted':
+      return 'client_closed_request';
+    case 'fault':
+    case 'endpoint':
+    case 'caller':
+      return failure.isTimeout ? 'upstream_timeout' : 'upstream_error';
+  }
+}
+
+function toMessage(failure: AttemptFailure): string | undefined {
+  switch (failure.reason) {
+    case 'ended_early':
+      return 'The upstream ended its stream early.';
+    case 'error_event':
+      return 'The upstream ended its stream with an error.';
+    case 'invalid_json':
+      return 'The upstream sent something that is not JSON.';
+    default:
+      return undefined;
+  }
+}
+
+/** Some providers repeat the key in their messages. */
+function scrub(text: string, secret: Secret): string {
+  const key = secret.expose();
+  const withoutKey = key === '' ? text : text.replaceAll(key, '[secret]');
+  return withoutKey.replace(/\b(sk|pk|key|Bearer)[-_ ][\w*.-]{8,}/g, '[secret]');
+}

@@ -1,0 +1,110 @@
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { mayUseModel } from '@weir/access';
+import { uuidV7, WeirError } from '@weir/kernel';
+import { toErrorBody, toOpenAiError } from '@weir/wire';
+import { toModelList, toModelObject } from './model-list';
+import { authenticate, Relay } from './relay';
+import { type Road } from './road';
+import { matchRoute } from './route-table';
+
+type NodeListener = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * What the data plane's server calls for each request, in front of Express: operations go to the
+ * relay, health to Nest's controllers, and nothing else exists here. The control plane in particular
+ * cannot be reached through this port.
+ */
+export class DataPlaneListener {
+  private readonly relay: Relay;
+
+  constructor(
+    private readonly road: Road,
+    private readonly express: NodeListener,
+  ) {
+    this.relay = new Relay(road);
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    // An error on a torn connection is the caller's leaving; 'close' tells it.
+    request.on('error', ignore);
+    response.on('error', ignore);
+    this.allowOrigin(request, response);
+    if (request.method === 'OPTIONS') {
+      answerPreflight(request, response);
+      return;
+    }
+    const match = matchRoute(request.url ?? '');
+    switch (match.kind) {
+      case 'operation':
+        if (request.method === 'POST') void this.relay.handle(request, response, match.definition, match.deployment);
+        else refuse(request, response, new WeirError('method_not_allowed'), 'POST');
+        return;
+      case 'models':
+        if (request.method === 'GET') this.answerModels(request, response, match.model);
+        else refuse(request, response, new WeirError('method_not_allowed'), 'GET');
+        return;
+      case 'health':
+        this.express(request, response);
+        return;
+      case 'unknown':
+        refuse(request, response, new WeirError('not_found', { message: `Unknown request URL: ${request.method} ${toPath(request)}.` }), null);
+    }
+  }
+
+  /** `GET /v1/models`: what this key may use. It takes nothing from the limits: it costs no upstream anything. */
+  private answerModels(request: IncomingMessage, response: ServerResponse, model: string | null): void {
+    try {
+      const caller = authenticate(this.road, request, this.road.clock.nowMs());
+      const isUsable = (name: string): boolean => mayUseModel(caller, name);
+      const names = this.road.pool.modelNames();
+      if (model === null) {
+        send(response, 200, toModelList(names.filter((name) => !name.includes('*') && isUsable(name))));
+        return;
+      }
+      if (this.road.pool.findRoute(model) === null || !isUsable(model)) {
+        throw new WeirError('model_not_found', { message: `The model '${model}' does not exist.`, param: 'model' });
+      }
+      send(response, 200, toModelObject(model));
+    } catch (error) {
+      refuse(request, response, error instanceof WeirError ? error : new WeirError('internal_error'), null);
+    }
+  }
+
+  /** CORS (https://fetch.spec.whatwg.org/#http-cors-protocol) for the origins that the operator listed, exactly. */
+  private allowOrigin(request: IncomingMessage, response: ServerResponse): void {
+    const { origin } = request.headers;
+    if (origin === undefined || !this.road.configuration.corsOrigins.includes(origin)) return;
+    response.setHeader('access-control-allow-origin', origin);
+    response.setHeader('access-control-expose-headers', '*');
+    response.setHeader('vary', 'origin');
+  }
+}
+
+function answerPreflight(request: IncomingMessage, response: ServerResponse): void {
+  if (response.hasHeader('access-control-allow-origin')) {
+    response.setHeader('access-control-allow-methods', 'GET, POST');
+    response.setHeader('access-control-allow-headers', request.headers['access-control-request-headers'] ?? 'authorization, content-type');
+    response.setHeader('access-control-max-age', '600');
+  }
+  response.writeHead(204);
+  response.end();
+}
+
+const ignore = (): void => undefined;
+
+function refuse(request: IncomingMessage, response: ServerResponse, error: WeirError, allow: string | null): void {
+  if (allow !== null) response.setHeader('allow', allow);
+  if (!request.complete) response.setHeader('connection', 'close');
+  if (!error.row.retryHelps) response.setHeader('x-should-retry', 'false');
+  send(response, error.status, toErrorBody(toOpenAiError(error)));
+}
+
+function send(response: ServerResponse, status: number, body: Buffer): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length, 'x-request-id': uuidV7(Date.now()) });
+  response.end(body);
+}
+
+/** The path as far as it may be shown: without the query, which may hold a key, and not too long. */
+function toPath(request: IncomingMessage): string {
+  return (request.url ?? '').split('?', 1)[0].slice(0, 200);
+}

@@ -1,0 +1,239 @@
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type Caller } from '@weir/access';
+import { type Nanos, toUsdString, type UsageUnits, uuidV7, type WeirError } from '@weir/kernel';
+import { type Admission, toRateLimitHeaders } from '@weir/limits';
+import { type Candidate, type ModelRoute } from '@weir/upstreams';
+import { type OpenAiError, toErrorEvent } from '@weir/wire';
+import { type OperationDefinition } from '../operations';
+import { type Answer, type Attempt } from './attempt';
+import { type AttemptFailure } from './attempt-failure';
+import { toCallerError } from './caller-error';
+import { toHeaderName } from './prepared-target';
+import { type RequestFacts } from './request-facts';
+import { type Road } from './road';
+import { type Watched } from './watchdog';
+
+const STREAM_HEADERS = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no'];
+/** A caller that was refused may go on sending its body for so long before the connection is closed. */
+const LINGER_MS = 2000;
+
+/** One request on its way down the road: what is known of it so far, and how it is answered. */
+export class RelayCall implements Watched {
+  readonly requestId: string;
+  readonly startedAtMs: number;
+  readonly startedMs: number;
+  caller: Caller | null = null;
+  model: string | null = null;
+  route: ModelRoute | null = null;
+  admission: Admission | null = null;
+  attempts = 0;
+  /** The status sent, or the one that would have been. */
+  status = 0;
+  errorCode: string | null = null;
+  firstByteMs: number | null = null;
+  /** The caller has left. */
+  isClosed = false;
+  /** Its stream had begun and was ended by an error event. */
+  isBroken = false;
+  /** When the body had come whole; the gateway's own time is counted from there. */
+  bodyReadMs = 0;
+  /** Time that attempts waited for an upstream's head, in milliseconds. */
+  upstreamWaitMs = 0;
+  deadlineMs = Infinity;
+  attempt: Attempt | null = null;
+  /** Where the last attempt went, for the log line. */
+  upstreamName: string | null = null;
+  /** What the last attempt used, for the log line. */
+  usage: UsageUnits | null = null;
+  costNanos: Nanos | null = null;
+
+  private knownFacts: RequestFacts | null = null;
+  private wakeUp: (() => void) | null = null;
+
+  constructor(
+    readonly road: Road,
+    readonly definition: OperationDefinition,
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+  ) {
+    this.startedAtMs = road.clock.nowMs();
+    this.startedMs = road.clock.monotonicMs();
+    this.requestId = uuidV7(this.startedAtMs);
+    response.on('close', () => this.onClose());
+    response.on('drain', () => this.onCallerReads());
+  }
+
+  get facts(): RequestFacts {
+    if (this.knownFacts === null) throw new Error('the body has not been read yet');
+    return this.knownFacts;
+  }
+
+  set facts(facts: RequestFacts) {
+    this.knownFacts = facts;
+    this.model = facts.model;
+    this.bodyReadMs = this.monotonicMs();
+  }
+
+  nowMs(): number {
+    return this.road.clock.nowMs();
+  }
+
+  monotonicMs(): number {
+    return this.road.clock.monotonicMs();
+  }
+
+  /** Waits, but not beyond the caller's leaving. */
+  pause(ms: number): Promise<void> {
+    if (this.isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** The attempt, or a caller that does not read, took too long. */
+  onDeadline(): void {
+    if (this.response.writableNeedDrain || this.response.writableEnded) this.response.destroy();
+    else this.attempt?.expire();
+  }
+
+  /** The caller does not read as fast as the upstream writes: it has so long to go on. */
+  onCallerSlow(): void {
+    this.deadlineMs = this.monotonicMs() + this.road.configuration.streamTimeoutMs;
+  }
+
+  sendAnswer(answer: Answer, attempt: Attempt, costNanos: Nanos | null): void {
+    const headers = ['content-type', 'application/json', 'content-length', String(answer.body.length)];
+    this.addHeaders(headers, attempt.candidate);
+    const processing = answer.headers['openai-processing-ms'];
+    if (typeof processing === 'string') headers.push('openai-processing-ms', processing);
+    if (costNanos !== null) headers.push('x-weir-cost-usd', toUsdString(costNanos));
+    this.writeHead(answer.httpStatus, headers);
+    this.response.end(answer.body);
+    if (this.response.writableLength > 0) this.watchUntilSent();
+  }
+
+  /** Writes the head of a stream; its first event follows at once. */
+  beginStream(attempt: Attempt): void {
+    this.upstreamWaitMs += this.monotonicMs() - attempt.startedMs;
+    const headers = [...STREAM_HEADERS];
+    this.addHeaders(headers, attempt.candidate);
+    this.writeHead(200, headers);
+    this.deadlineMs = Infinity;
+  }
+
+  /** Ends a stream that had begun with an error event, never with `[DONE]`. */
+  breakStream(failure: AttemptFailure, candidate: Candidate): void {
+    if (this.isClosed) return;
+    const error = toCallerError(failure, candidate.key.secret);
+    this.errorCode = error.code ?? error.type;
+    this.isBroken = true;
+    this.response.end(toErrorEvent(error));
+  }
+
+  sendError(error: WeirError): void {
+    this.errorCode = error.code;
+    const headers: string[] = [];
+    if (error.retryAfterMs !== null) {
+      headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)), 'retry-after-ms', String(Math.ceil(error.retryAfterMs)));
+    }
+    if (!error.row.retryHelps) headers.push('x-should-retry', 'false');
+    this.sendErrorBody(error.status, error, headers);
+  }
+
+  /** A provider's own error about the caller's request, with its status. */
+  sendProviderError(status: number, error: OpenAiError, candidate: Candidate): void {
+    this.errorCode = error.code ?? error.type;
+    const headers: string[] = [];
+    this.addAttemptHeaders(headers, candidate);
+    this.sendErrorBody(status, error, headers);
+  }
+
+  /** A large answer to a caller that does not read must not be kept for ever. */
+  private watchUntilSent(): void {
+    this.onCallerSlow();
+    this.road.watchdog.add(this);
+    this.response.once('finish', () => this.road.watchdog.remove(this));
+  }
+
+  private sendErrorBody(status: number, { message, type, param, code }: OpenAiError, headers: string[]): void {
+    if (this.isClosed || this.response.headersSent) {
+      this.status = status;
+      if (!this.response.writableEnded) this.response.destroy();
+      return;
+    }
+    const body = Buffer.from(JSON.stringify({ error: { message, type, param, code } }));
+    headers.push('content-type', 'application/json', 'content-length', String(body.length), 'x-request-id', this.requestId);
+    if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
+    if (this.request.complete) {
+      this.writeHead(status, headers);
+      this.response.end(body);
+    } else {
+      this.refuseRestOfBody(status, headers, body);
+    }
+  }
+
+  /**
+   * Answers before the body has come whole. Closing at once would reset the connection and could
+   * take the answer with it, so what still comes is read and dropped for a moment.
+   */
+  private refuseRestOfBody(status: number, headers: string[], body: Buffer): void {
+    headers.push('connection', 'close');
+    this.writeHead(status, headers);
+    this.response.write(body);
+    const end = (): void => {
+      clearTimeout(timer);
+      this.response.end();
+    };
+    const timer = setTimeout(end, LINGER_MS);
+    this.request.once('end', end);
+    this.request.once('close', end);
+    this.request.resume();
+  }
+
+  private addHeaders(headers: string[], candidate: Candidate): void {
+    headers.push('x-request-id', this.requestId);
+    if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
+    this.addAttemptHeaders(headers, candidate);
+    headers.push('x-weir-overhead-ms', (this.monotonicMs() - this.bodyReadMs - this.upstreamWaitMs).toFixed(2));
+  }
+
+  private addAttemptHeaders(headers: string[], { target }: Candidate): void {
+    headers.push('x-weir-upstream', toHeaderName(target.upstream), 'x-weir-attempts', String(this.attempts));
+  }
+
+  private writeHead(status: number, headers: string[]): void {
+    this.status = status;
+    this.firstByteMs = this.monotonicMs() - this.startedMs;
+    this.response.writeHead(status, headers);
+  }
+
+  private onClose(): void {
+    this.road.watchdog.remove(this);
+    if (this.response.writableFinished) return;
+    this.isClosed = true;
+    this.wakeUp?.();
+    this.attempt?.abort();
+  }
+
+  private onCallerReads(): void {
+    this.deadlineMs = Infinity;
+    this.attempt?.resume();
+  }
+}
+
+function pushRateLimitHeaders(headers: string[], admission: Admission): void {
+  const limits = toRateLimitHeaders(admission);
+  if (limits === null) return;
+  headers.push(
+    'x-ratelimit-limit-requests',
+    limits['x-ratelimit-limit-requests'],
+    'x-ratelimit-remaining-requests',
+    limits['x-ratelimit-remaining-requests'],
+    'x-ratelimit-reset-requests',
+    limits['x-ratelimit-reset-requests'],
+  );
+}

@@ -1,0 +1,120 @@
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type Caller, mayUseModel } from '@weir/access';
+import { WeirError } from '@weir/kernel';
+import { type LimitPlan, toLimitPlan, toRefusal } from '@weir/limits';
+import { type ModelRoute } from '@weir/upstreams';
+import { type OperationDefinition } from '../operations';
+import { runAttempts } from './attempt-loop';
+import { readBody } from './body-reader';
+import { toCallerError } from './caller-error';
+import { findPresentedKey } from './presented-key';
+import { RelayCall } from './relay-call';
+import { parseRequestFacts } from './request-facts';
+import { type Road } from './road';
+
+const limitPlans = new WeakMap<Caller, LimitPlan>();
+
+/** The road, for every operation alike: authenticate → admit → plan → attempt → relay → settle. */
+export class Relay {
+  constructor(private readonly road: Road) {}
+
+  /** Answers the request in any case; never rejects. */
+  async handle(request: IncomingMessage, response: ServerResponse, definition: OperationDefinition, deployment: string | null): Promise<void> {
+    const call = new RelayCall(this.road, definition, request, response);
+    this.road.metrics.requestStarted();
+    try {
+      await this.goDown(call, deployment);
+    } catch (error) {
+      this.answerError(call, error);
+    }
+    this.finish(call);
+  }
+
+  private async goDown(call: RelayCall, deployment: string | null): Promise<void> {
+    const caller = authenticate(this.road, call.request, call.startedAtMs);
+    call.caller = caller;
+    requireJson(call.request);
+    const body = await readBody(call.request, this.road.configuration.maxBodyBytes);
+    call.facts = parseRequestFacts(body, call.definition, deployment);
+    const route = this.plan(caller, call);
+    call.route = route;
+    if (!this.road.ledger.hasRoom()) throw new WeirError('ledger_unavailable', { retryAfterMs: 5000 });
+    const admitted = this.road.limiter.admit(getLimitPlan(this.road, caller));
+    const admission = admitted instanceof Promise ? await admitted : admitted;
+    call.admission = admission;
+    if (!admission.admitted) throw toRefusal(admission);
+    if (call.isClosed) throw new WeirError('client_closed_request');
+    await this.attempt(call, route);
+  }
+
+  private plan(caller: Caller, call: RelayCall): ModelRoute {
+    const { model } = call.facts;
+    const route = this.road.pool.findRoute(model);
+    if (route === null || route.operation !== call.definition.operation) {
+      throw new WeirError('model_not_found', { message: `The model '${model}' does not exist or does not serve this operation.`, param: 'model' });
+    }
+    if (!mayUseModel(caller, model)) {
+      throw new WeirError('model_not_allowed', { message: `This key may not use the model '${model}'.`, param: 'model' });
+    }
+    return route;
+  }
+
+  private async attempt(call: RelayCall, route: ModelRoute): Promise<void> {
+    const result = await runAttempts(call, route);
+    switch (result.kind) {
+      case 'answered':
+        if (!call.isClosed) call.sendAnswer(result.answer, result.attempt, call.costNanos);
+        return;
+      case 'streamed':
+        if (!call.response.writableEnded) call.response.end();
+        return;
+      case 'refused_by_provider':
+        call.sendProviderError(result.failure.provider?.status ?? 400, toCallerError(result.failure, result.candidate.key.secret), result.candidate);
+        return;
+      case 'failed':
+        throw result.error;
+    }
+  }
+
+  private answerError(call: RelayCall, error: unknown): void {
+    if (error instanceof WeirError) {
+      call.sendError(error);
+      return;
+    }
+    this.road.requestLog.failed(call, error);
+    call.sendError(new WeirError('internal_error'));
+  }
+
+  private finish(call: RelayCall): void {
+    const durationMs = call.monotonicMs() - call.startedMs;
+    const status = call.isClosed ? 499 : call.status;
+    const outcome = call.isClosed ? 'aborted' : call.isBroken ? 'failed' : undefined;
+    this.road.metrics.requestFinished(call.definition.operation, status, durationMs, call.firstByteMs, outcome);
+    this.road.requestLog.finished(call, durationMs);
+  }
+}
+
+/** @throws WeirError invalid_api_key, key_expired or permission_denied */
+export function authenticate(road: Pick<Road, 'authenticate'>, request: IncomingMessage, nowMs: number): Caller {
+  const presented = findPresentedKey(request);
+  if (presented === null) {
+    throw new WeirError('invalid_api_key', { message: 'No API key was given. Send it as: Authorization: Bearer <key>.' });
+  }
+  return road.authenticate(presented, nowMs);
+}
+
+/** The plan of a caller's limits, made at its first request and kept as long as the key stays as it is. */
+export function getLimitPlan({ configuration }: Pick<Road, 'configuration'>, caller: Caller): LimitPlan {
+  let plan = limitPlans.get(caller);
+  if (plan === undefined) {
+    plan = toLimitPlan({ ...caller, defaultRpm: configuration.defaultRpm, defaultRpd: configuration.defaultRpd });
+    limitPlans.set(caller, plan);
+  }
+  return plan;
+}
+
+function requireJson(request: IncomingMessage): void {
+  const type = request.headers['content-type'];
+  if (type !== undefined && !/json/i.test(type)) throw new WeirError('unsupported_media_type');
+}
+

@@ -1,0 +1,31 @@
+import { type Caller } from '@weir/access';
+import { type Clock } from '@weir/kernel';
+import { type LedgerWriter } from '@weir/ledger';
+import { type Limiter } from '@weir/limits';
+import { type Configuration, type Metrics } from '@weir/platform';
+import { type UpstreamPool, type UpstreamTransport } from '@weir/upstreams';
+import { type UpstreamLatencies } from '../health/upstream-latencies';
+import { type RequestLog } from './request-log';
+import { type Watchdog } from './watchdog';
+
+/** Nest hands out the road under this name. */
+export const ROAD = Symbol('ROAD');
+
+/** Everything that the road of a request touches. Made once, by the composition root. */
+export interface Road {
+  readonly configuration: Pick<
+    Configuration,
+    'maxBodyBytes' | 'requestTimeoutMs' | 'streamTimeoutMs' | 'defaultRpm' | 'defaultRpd' | 'corsOrigins'
+  >;
+  readonly clock: Clock;
+  /** @throws WeirError invalid_api_key, key_expired or permission_denied */
+  readonly authenticate: (presentedKey: string, nowMs: number) => Caller;
+  readonly limiter: Limiter;
+  readonly pool: UpstreamPool;
+  readonly transport: UpstreamTransport;
+  readonly ledger: LedgerWriter;
+  readonly metrics: Metrics;
+  readonly latencies: UpstreamLatencies;
+  readonly requestLog: RequestLog;
+  readonly watchdog: Watchdog;
+}

@@ -1,0 +1,123 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AccessModule, AccessSnapshot, AdminKeyEntity, OrganizationEntity, ProjectEntity, ProxyKeyEntity, UserEntity } from '@weir/access';
+import { type Clock } from '@weir/kernel';
+import { LedgerModule, LedgerWriter } from '@weir/ledger';
+import { Limiter, LimitsModule } from '@weir/limits';
+import { CLOCK, CONFIGURATION, type Configuration, LOGGER, Metrics, PlatformModule, type PlatformParts } from '@weir/platform';
+import { ModelEntity, ModelTargetEntity, UpstreamEntity, UpstreamPool, UpstreamsModule, UpstreamTransport } from '@weir/upstreams';
+import { type KeyRing, UpstreamKeyEntity, UpstreamKeyVault, VaultModule } from '@weir/vault';
+import { type Logger } from 'pino';
+import { AdminModule } from './admin/admin.module';
+import { AuditRecordEntity } from './admin/audit/audit-record.entity';
+import { RequestLog } from './data-plane/request-log';
+import { ROAD, type Road } from './data-plane/road';
+import { Watchdog } from './data-plane/watchdog';
+import { SessionKey } from './admin/session/session-key';
+import { HealthModule } from './health/health.module';
+import { type Readiness } from './health/readiness';
+import { UpstreamLatencies } from './health/upstream-latencies';
+import { DEMO_HOST } from './setup/first-start';
+import { StoredPoolState } from './stored-pool-state';
+
+/** Every table that the control plane writes. */
+export const ENTITIES = [
+  OrganizationEntity,
+  ProjectEntity,
+  UserEntity,
+  AdminKeyEntity,
+  ProxyKeyEntity,
+  UpstreamEntity,
+  UpstreamKeyEntity,
+  ModelEntity,
+  ModelTargetEntity,
+  AuditRecordEntity,
+];
+
+export interface GatewayParts extends PlatformParts {
+  readonly keyRing: KeyRing;
+  /** Signs the console's sessions; derived from, never equal to, the encryption keys. */
+  readonly installationSecret: string;
+  /** Where `demo.weir.internal` listens in this process. */
+  readonly demoPort: number;
+  readonly readiness: Readiness;
+}
+
+/** The only place where the libs meet. */
+@Module({})
+export class GatewayModule {
+  static forRoot(parts: GatewayParts): DynamicModule {
+    const vault = VaultModule.forRoot(parts.keyRing);
+    const latencies = new UpstreamLatencies();
+    const adminModule = AdminModule.forRoot({
+      imports: [AccessModule, vault, LedgerModule],
+      sessionKey: SessionKey.derive(parts.installationSecret),
+    });
+    return {
+      module: GatewayModule,
+      imports: [
+        PlatformModule.forRoot(parts),
+        AccessModule,
+        vault,
+        LimitsModule.forRoot({
+          redis: parts.redis,
+          clock: parts.clock,
+          withoutRedis: parts.configuration.limitsWithoutRedis,
+          onAvailability: toAvailabilityLog(parts),
+        }),
+        LedgerModule,
+        joinUpstreamsWithVault(vault, parts),
+        adminModule,
+        HealthModule.forRoot({ adminModule, readiness: parts.readiness, latencies }),
+      ],
+      providers: [
+        {
+          provide: ROAD,
+          inject: [CONFIGURATION, CLOCK, LOGGER, Metrics, AccessSnapshot, Limiter, UpstreamPool, UpstreamTransport, LedgerWriter],
+          useFactory: (...libs: RoadLibs) => toRoad(libs, latencies),
+        },
+      ],
+      exports: [ROAD],
+    };
+  }
+}
+
+type RoadLibs = [Configuration, Clock, Logger, Metrics, AccessSnapshot, Limiter, UpstreamPool, UpstreamTransport, LedgerWriter];
+
+function toRoad([configuration, clock, logger, metrics, access, limiter, pool, transport, ledger]: RoadLibs, latencies: UpstreamLatencies): Road {
+  return {
+    configuration,
+    clock,
+    authenticate: (presentedKey, nowMs) => access.authenticate(presentedKey, nowMs),
+    limiter,
+    pool,
+    transport,
+    ledger,
+    metrics,
+    latencies,
+    requestLog: new RequestLog(logger),
+    watchdog: new Watchdog(() => clock.monotonicMs()),
+  };
+}
+
+/** The pool gets its keys opened by the vault, and has the vault store what it learns of them. */
+function joinUpstreamsWithVault(vaultModule: DynamicModule, { demoPort }: GatewayParts): DynamicModule {
+  return UpstreamsModule.forRootAsync({
+    imports: [vaultModule],
+    inject: [UpstreamKeyVault, LOGGER],
+    useFactory: (vault: UpstreamKeyVault, logger: Logger) => ({
+      openKeys: (origins) => vault.openAll(origins, (error) => logger.error({ err: error }, 'an upstream key cannot be opened and is not used')),
+      sink: new StoredPoolState(vault, logger),
+      transport: { builtIns: new Map([[DEMO_HOST, demoPort]]) },
+    }),
+  });
+}
+
+function toAvailabilityLog({ logger, metrics }: GatewayParts): (available: boolean, reason: string) => void {
+  return (available, reason) => {
+    if (available) logger.info({ reason }, 'limits are shared through Redis again');
+    else {
+      logger.warn({ reason }, 'Redis does not answer: limits are kept by each process for itself');
+      metrics.limiterFellBack();
+    }
+  };
+}

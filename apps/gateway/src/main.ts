@@ -1,0 +1,55 @@
+import 'reflect-metadata';
+import { type Configuration, ConfigurationError, DataDirectoryInUseError, describeError, loadConfiguration, readEnvironment } from '@weir/platform';
+import { toBanner } from './setup/banner';
+import { type RunningGateway, startGateway } from './start-gateway';
+
+/** A wrong configuration and a failed start end with one line and this exit code. */
+const FAILED = 1;
+
+async function main(): Promise<void> {
+  const startedMs = performance.now();
+  const environment = readEnvironment();
+  const configuration = loadConfiguration(environment);
+  const stopper = new Stopper();
+  const gateway = await startGateway(configuration, environment);
+  process.stdout.write(toBanner(configuration, gateway.firstStart, performance.now() - startedMs));
+  tellParentReady(configuration);
+  await stopper.stopWhenAsked(gateway);
+}
+
+/** For process managers that wait for it (PM2's wait_ready, a test): a message over the channel, if there is one. */
+function tellParentReady(configuration: Configuration): void {
+  if (process.send !== undefined) process.send({ type: 'ready', port: configuration.port });
+}
+
+/** Turns SIGTERM and SIGINT into an orderly stop; a second one of them ends the process at once. */
+class Stopper {
+  private readonly asked: Promise<void>;
+
+  constructor() {
+    this.asked = new Promise((resolve) => {
+      let times = 0;
+      const onSignal = (): void => {
+        times += 1;
+        if (times > 1) process.exit(FAILED);
+        resolve();
+      };
+      process.on('SIGTERM', onSignal);
+      process.on('SIGINT', onSignal);
+    });
+  }
+
+  async stopWhenAsked(gateway: RunningGateway): Promise<void> {
+    await this.asked;
+    await gateway.stop();
+    process.exit(0);
+  }
+}
+
+main().catch((error: unknown) => {
+  const isPlain = error instanceof ConfigurationError || error instanceof DataDirectoryInUseError;
+  // Whatever else it is may quote an address with a password: only its description is shown.
+  const text = isPlain ? error.message : `the start failed: ${describeError(error).message ?? 'unknown error'}`;
+  process.stderr.write(`weir: ${text}\n`);
+  process.exit(FAILED);
+});

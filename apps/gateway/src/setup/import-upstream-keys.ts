@@ -1,0 +1,171 @@
+import { newId, type ModelId, type Operation, OPERATIONS, Secret, type UpstreamId, WeirError } from '@weir/kernel';
+import { OPENAI_DEFAULT_MODELS, type ProviderName } from '@weir/providers';
+import { ModelEntity, ModelTargetEntity, parseBaseUrl, UpstreamEntity } from '@weir/upstreams';
+import { type UpstreamKeyVault } from '@weir/vault';
+import { type DataSource, type EntityManager } from 'typeorm';
+
+/** What an import did. Counts and names only: never a key. */
+export interface ImportReport {
+  readonly upstream: string;
+  readonly madeUpstream: boolean;
+  readonly importedKeys: number;
+  readonly heldKeys: number;
+  readonly madeModels: readonly string[];
+}
+
+/** An upstream as the environment describes it. */
+interface UpstreamPlan {
+  readonly name: string;
+  readonly provider: ProviderName;
+  readonly baseUrl: string;
+  readonly options: Record<string, unknown>;
+  readonly keys: readonly string[];
+  readonly models: Readonly<Record<Operation, readonly string[]>>;
+  /** The name under which every other model of the upstream is reached, such as `openai/*`. */
+  readonly wildcard: string | null;
+}
+
+const OPENAI_BASE_URL = 'https://api.openai.com/v1';
+const NO_MODELS: Readonly<Record<Operation, readonly string[]>> = { chat: [], completions: [], embeddings: [] };
+
+/**
+ * Imports the keys that the environment holds (OPENAI_API_KEYS, AZURE_API_KEYS, …; UPSTREAM_TYPE
+ * says of which providers). Idempotent: a key that is held already is left alone, and so is
+ * whatever an admin has changed since.
+ * @throws WeirError invalid_request whose message names the variable
+ */
+export async function importUpstreamKeys(
+  environment: NodeJS.ProcessEnv,
+  dataSource: DataSource,
+  vault: UpstreamKeyVault,
+): Promise<ImportReport[]> {
+  const reports: ImportReport[] = [];
+  for (const plan of toPlans(environment)) {
+    if (plan.keys.length === 0) continue;
+    reports.push(await dataSource.transaction((manager) => importPlan(plan, manager, vault.within(manager))));
+  }
+  return reports;
+}
+
+function toPlans(environment: NodeJS.ProcessEnv): UpstreamPlan[] {
+  const types = toList(environment.UPSTREAM_TYPE ?? 'openai');
+  return types.map((type) => {
+    switch (type) {
+      case 'openai':
+        return toOpenAiPlan(environment);
+      case 'azure':
+        return toAzurePlan(environment);
+      default:
+        throw new WeirError('invalid_request', { message: `UPSTREAM_TYPE: '${type}' is not one of openai, azure`, param: 'UPSTREAM_TYPE' });
+    }
+  });
+}
+
+function toOpenAiPlan(environment: NodeJS.ProcessEnv): UpstreamPlan {
+  const baseUrl = toUrl(environment.OPENAI_BASE_URL || OPENAI_BASE_URL, 'OPENAI_BASE_URL');
+  const isOpenAi = new URL(baseUrl).host === 'api.openai.com';
+  return {
+    name: 'openai',
+    provider: isOpenAi ? 'openai' : 'openai-compatible',
+    baseUrl,
+    options: {},
+    keys: toKeys(environment, 'OPENAI_API_KEYS', 'OPENAI_API_KEY'),
+    models: isOpenAi ? OPENAI_DEFAULT_MODELS : NO_MODELS,
+    wildcard: 'openai/*',
+  };
+}
+
+function toAzurePlan(environment: NodeJS.ProcessEnv): UpstreamPlan {
+  const keys = toKeys(environment, 'AZURE_API_KEYS', 'AZURE_API_KEY');
+  const endpoint = environment.AZURE_ENDPOINT ?? '';
+  if (keys.length > 0 && endpoint === '') {
+    throw new WeirError('invalid_request', { message: 'AZURE_ENDPOINT is missing: AZURE_API_KEYS are set', param: 'AZURE_ENDPOINT' });
+  }
+  const version = environment.AZURE_API_VERSION ?? '';
+  const deployments = toList(environment.AZURE_DEPLOYMENT_NAMES ?? environment.AZURE_DEPLOYMENT_NAME ?? '');
+  return {
+    name: 'azure',
+    provider: 'azure',
+    baseUrl: endpoint === '' ? '' : toUrl(endpoint, 'AZURE_ENDPOINT'),
+    options: version === '' ? {} : { api_version: version },
+    keys,
+    // A deployment's name is free; by custom it tells an embedding model.
+    models: {
+      chat: deployments.filter((name) => !isEmbedding(name)),
+      completions: [],
+      embeddings: deployments.filter(isEmbedding),
+    },
+    wildcard: 'azure/*',
+  };
+}
+
+async function importPlan(plan: UpstreamPlan, manager: EntityManager, vault: UpstreamKeyVault): Promise<ImportReport> {
+  const { origin } = parseBaseUrl(plan.baseUrl);
+  const held = await manager.findOneBy(UpstreamEntity, { name: plan.name });
+  if (held !== null && parseBaseUrl(held.baseUrl).origin !== origin) {
+    throw new WeirError('conflict', {
+      message: `The upstream '${plan.name}' has another address than the environment; change it by the admin API, which asks for its keys again`,
+    });
+  }
+  const upstreamId = held?.id ?? (await makeUpstream(plan, manager));
+  const { imported, already } = await importKeys(plan, upstreamId, origin, vault);
+  const madeModels = held === null ? await makeModels(plan, upstreamId, manager) : [];
+  return { upstream: plan.name, madeUpstream: held === null, importedKeys: imported, heldKeys: already, madeModels };
+}
+
+async function makeUpstream(plan: UpstreamPlan, manager: EntityManager): Promise<UpstreamId> {
+  const id = newId<UpstreamId>();
+  await manager.save(UpstreamEntity, { id, name: plan.name, provider: plan.provider, baseUrl: plan.baseUrl, options: plan.options });
+  return id;
+}
+
+async function importKeys(plan: UpstreamPlan, upstreamId: UpstreamId, origin: string, vault: UpstreamKeyVault): Promise<{ imported: number; already: number }> {
+  let imported = 0;
+  for (const [index, key] of plan.keys.entries()) {
+    const secret = new Secret(key);
+    if ((await vault.findHeld(upstreamId, secret)) !== null) continue;
+    await vault.add({ upstreamId, origin, label: `environment ${index + 1}`, secret });
+    imported += 1;
+  }
+  return { imported, already: plan.keys.length - imported };
+}
+
+async function makeModels(plan: UpstreamPlan, upstreamId: UpstreamId, manager: EntityManager): Promise<string[]> {
+  const made: string[] = [];
+  for (const operation of OPERATIONS) {
+    for (const name of plan.models[operation]) made.push(await offerModel(name, operation, name, upstreamId, manager));
+  }
+  if (plan.wildcard !== null) made.push(await offerModel(plan.wildcard, 'chat', '*', upstreamId, manager));
+  return made;
+}
+
+/** Makes a model, or adds the new upstream to one of the same name: two providers of one model share its load. */
+export async function offerModel(name: string, operation: Operation, upstreamModel: string, upstreamId: UpstreamId, manager: EntityManager): Promise<string> {
+  const held = await manager.findOneBy(ModelEntity, { name });
+  if (held !== null && held.operation !== operation) return name;
+  const modelId = held?.id ?? newId<ModelId>();
+  if (held === null) await manager.insert(ModelEntity, { id: modelId, name, operation });
+  await manager.insert(ModelTargetEntity, { id: newId(), modelId, upstreamId, upstreamModel });
+  return name;
+}
+
+function toUrl(url: string, variable: string): string {
+  try {
+    parseBaseUrl(url);
+    return url;
+  } catch (error) {
+    throw new WeirError('invalid_request', { message: `${variable}: ${error instanceof Error ? error.message : 'not a URL'}`, param: variable });
+  }
+}
+
+function toKeys(environment: NodeJS.ProcessEnv, plural: string, singular: string): string[] {
+  return [...new Set([...toList(environment[plural] ?? ''), ...toList(environment[singular] ?? '')])];
+}
+
+function toList(text: string): string[] {
+  return text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
+}
+
+function isEmbedding(name: string): boolean {
+  return /embed|ada-002/i.test(name);
+}

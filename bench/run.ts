@@ -1,0 +1,186 @@
+/**
+ * What a request and a stream's chunk cost in processor time: Weir with everything on (key check,
+ * limits in Redis, usage rows in PostgreSQL, log lines) beside the bare Node proxy and nginx, in turn,
+ * in one run. Processor time is the operating system's account of each process; only the ratios of
+ * one run mean anything. Needs Linux; measures nginx where it is installed.
+ * Environment: ROUNDS (5), REQUESTS (6000), RATE (2000), CONNECTIONS (64), STREAMS (64), and WEIR_NODE_OPTIONS for a profiler.
+ */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startPrivatePostgres } from '../test/support/postgres';
+import { startPrivateRedis } from '../test/support/redis';
+import { addKey, addModel, addUpstream, findFreePort, waitForModel, Weir } from '../test/support/weir';
+import { type LoadOptions, type LoadResult, runLoad } from './load';
+
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const REQUESTS = Number(process.env.REQUESTS ?? 6000);
+const CONNECTIONS = Number(process.env.CONNECTIONS ?? 64);
+/** Requests a second: what every contestant reaches with ease, so that all do the same work in the same time. */
+const RATE = Number(process.env.RATE ?? 2000);
+const STREAMS = Number(process.env.STREAMS ?? 64);
+const STREAM_CHUNKS = 100;
+const STREAM_GAP_MS = 10;
+const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+interface Contestant {
+  readonly name: string;
+  readonly port: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The processes whose time counts. */
+  readonly pids: () => number[];
+}
+
+const body = (stream: boolean): string => {
+  const request = { model: 'bench', stream, messages: [{ role: 'system', content: 'You are helpful.' }, { role: 'user', content: '' }] };
+  request.messages[1].content = 'x'.repeat(600 - JSON.stringify(request).length);
+  return JSON.stringify(request);
+};
+
+async function main(): Promise<void> {
+  const stops: (() => unknown)[] = [];
+  try {
+    const contestants = await start(stops);
+    const single = await measure(contestants, 'a request', (contestant) => ({
+      ...toLoad(contestant, false), connections: CONNECTIONS, requests: REQUESTS, rate: RATE,
+    }), (result) => result.requests);
+    const chunk = await measure(contestants, "a stream's event", (contestant) => ({
+      ...toLoad(contestant, true), connections: STREAMS, requests: STREAMS * 3, rate: STREAMS * 20,
+    }), (result) => result.events);
+    print('a request (600 bytes in, 700 out)', single);
+    print(`a stream's event (${STREAM_CHUNKS} a stream, one each ${STREAM_GAP_MS} ms, ${STREAMS} streams at once)`, chunk);
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+  }
+}
+
+function toLoad({ port, headers }: Contestant, stream: boolean): Pick<LoadOptions, 'port' | 'path' | 'headers' | 'body'> {
+  return { port, headers, path: '/v1/chat/completions', body: body(stream) };
+}
+
+async function start(stops: (() => unknown)[]): Promise<Contestant[]> {
+  const upstream = await startChild(stops, 'upstream.js', { STREAM_CHUNKS: String(STREAM_CHUNKS), STREAM_GAP_MS: String(STREAM_GAP_MS) });
+  const upstreamUrl = `http://127.0.0.1:${upstream.port}`;
+  const bare = await startChild(stops, 'bare-proxy.js', { UPSTREAM: upstreamUrl });
+  const contestants: Contestant[] = [{ name: 'bare node proxy', port: bare.port, headers: {}, pids: () => [bare.pid] }];
+  contestants.push(await startWeir(stops, upstreamUrl));
+  const nginx = await startNginx(stops, upstream.port);
+  if (nginx !== null) contestants.push(nginx);
+  else console.log('nginx is not installed: left out');
+  return contestants;
+}
+
+async function startWeir(stops: (() => unknown)[], upstreamUrl: string): Promise<Contestant> {
+  const postgres = await startPrivatePostgres({ migrated: true });
+  stops.push(() => postgres.destroy());
+  const redis = await startPrivateRedis();
+  stops.push(() => redis.stop());
+  const logFile = join(mkdtempSync(join(tmpdir(), 'weir-bench-')), 'weir.log');
+  const weir = await Weir.start({ databaseUrl: postgres.url, redisUrl: redis.url, environment: { LOG_FILE: logFile, LOG_MAX_SIZE: '1g', NODE_OPTIONS: process.env.WEIR_NODE_OPTIONS ?? '' } });
+  stops.push(() => weir.stop());
+  const upstream = await addUpstream(weir, { name: 'bench', baseUrl: `${upstreamUrl}/v1`, secrets: ['sk-upstream'] });
+  await addModel(weir, 'bench', [upstream.id]);
+  const { key } = await addKey(weir, { limits: { rpm: 1_000_000_000, rpd: 1_000_000_000 } });
+  await waitForModel(weir, key, 'bench');
+  return {
+    name: 'weir, everything on',
+    port: Number(new URL(weir.url).port),
+    headers: { authorization: `Bearer ${key}` },
+    pids: () => [weir.child.pid ?? 0],
+  };
+}
+
+async function startNginx(stops: (() => unknown)[], upstreamPort: number): Promise<Contestant | null> {
+  if (spawnSync('nginx', ['-v']).error !== undefined) return null;
+  const folder = mkdtempSync(join(tmpdir(), 'weir-bench-nginx-'));
+  const port = await findFreePort();
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    `daemon off; worker_processes 1; pid ${folder}/pid; error_log stderr crit;
+events { worker_connections 1024; }
+http { access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+upstream up { server 127.0.0.1:${upstreamPort}; keepalive 128; }
+server { listen 127.0.0.1:${port}; keepalive_requests 1000000; location / { proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; } } }`,
+  );
+  const child = spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], { stdio: 'ignore' });
+  stops.push(() => stopChild(child));
+  const pids = (): number[] => {
+    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+    return children === '' ? [] : children.split(' ').map(Number);
+  };
+  while (!existsSync(join(folder, 'pid')) || pids().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  return { name: 'nginx proxy_pass', port, headers: {}, pids };
+}
+
+async function startChild(stops: (() => unknown)[], script: string, environment: Record<string, string>): Promise<{ port: number; pid: number }> {
+  const child = spawn(process.execPath, [join(__dirname, script)], { env: { PATH: process.env.PATH, ...environment }, stdio: ['ignore', 'pipe', 'inherit'] });
+  stops.push(() => stopChild(child));
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  return { port: Number(/\d+/.exec(line.toString())?.[0]), pid: child.pid ?? 0 };
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exited;
+}
+
+/** Microseconds of processor time per unit, one number a round, by contestant. */
+type Measurement = Map<string, number[]>;
+
+async function measure(
+  contestants: readonly Contestant[],
+  what: string,
+  toOptions: (contestant: Contestant) => LoadOptions,
+  toUnits: (result: LoadResult) => number,
+): Promise<Measurement> {
+  const measurement: Measurement = new Map(contestants.map(({ name }) => [name, []]));
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    for (const contestant of contestants) {
+      const before = readProcessorMicroseconds(contestant.pids());
+      const result = await runLoad(toOptions(contestant));
+      const after = readProcessorMicroseconds(contestant.pids());
+      if (result.failures > 0) throw new Error(`${contestant.name}: ${result.failures} of ${result.requests} answers were no 200`);
+      // The first round warms up.
+      if (round > 0) measurement.get(contestant.name)?.push((after - before) / toUnits(result));
+    }
+    console.log(`${what}: ${round === 0 ? 'warmed up' : `round ${round} of ${ROUNDS}`}`);
+  }
+  return measurement;
+}
+
+/** utime and stime of the processes, from the kernel's account (proc(5)). */
+function readProcessorMicroseconds(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return (ticks / TICKS_PER_SECOND) * 1_000_000;
+}
+
+function print(title: string, measurement: Measurement): void {
+  const baseline = measurement.get('bare node proxy') ?? [];
+  console.log(`\nProcessor time of ${title}`);
+  for (const [name, values] of measurement) {
+    const ratios = values.map((value, round) => value / baseline[round]);
+    console.log(`  ${name.padEnd(20)} ${median(values).toFixed(1).padStart(7)} µs   ${median(ratios).toFixed(2)} × bare (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`);
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+void main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,88 @@
+import { newId, Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
+import { createDataSource } from '@weir/platform';
+import { KeyRing, UpstreamKeyEntity, UpstreamKeyVault } from '@weir/vault';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DataSource } from 'typeorm';
+import { createTestDatabase, type TestDatabase } from '../test/support/postgres';
+import { rotateEncryptionKey } from './rotate_encryption_key';
+import { FAILED, SUCCEEDED, toExitCode, WRONG_USAGE } from './run-script';
+
+const ORIGIN = 'https://api.openai.com';
+const OLD = `old:${randomBytes(32).toString('hex')}`;
+const NEW = `new:${randomBytes(32).toString('hex')}`;
+
+let database: TestDatabase;
+let folder: string;
+let dataSource: DataSource;
+let upstreamId: UpstreamId;
+let keyId: UpstreamKeyId;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-script-'));
+  database = await createTestDatabase();
+  dataSource = await createDataSource(database.url, 2, [UpstreamKeyEntity]).initialize();
+  upstreamId = newId<UpstreamId>();
+  await dataSource.query(`INSERT INTO upstreams (id, name, provider, base_url) VALUES ($1, 'one', 'openai', $2)`, [upstreamId, `${ORIGIN}/v1`]);
+  keyId = (await makeVault(OLD).add({ upstreamId, origin: ORIGIN, secret: new Secret('sk-canary') })).id;
+});
+afterEach(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await dataSource.destroy();
+  await database.drop();
+});
+
+function makeVault(ring: string): UpstreamKeyVault {
+  return new UpstreamKeyVault(dataSource.manager, KeyRing.parse(ring));
+}
+
+async function run(ring: string, args: string[] = []): Promise<{ code: number; printed: string; told: string }> {
+  let printed = '';
+  let told = '';
+  const code = await toExitCode('rotate_encryption_key', rotateEncryptionKey, {
+    args,
+    environment: { WEIR_DATA_DIR: folder, DATABASE_URL: database.url, ENCRYPTION_KEYS: ring },
+    print: (text) => (printed += text),
+    tell: (text) => (told += text),
+  });
+  return { code, printed, told };
+}
+
+describe('rotate_encryption_key', () => {
+  it('re-encrypts with the first key of the ring, so that the others may leave it', async () => {
+    const { code, printed, told } = await run(`${NEW},${OLD}`);
+    expect(code).toBe(SUCCEEDED);
+    expect(printed).toContain('re-encrypted with "new": 1');
+    const opened = await makeVault(NEW).openAll(new Map([[upstreamId, ORIGIN]]), (error) => {
+      throw error;
+    });
+    expect(opened.map(({ id, secret }) => [id, secret.expose()])).toEqual([[keyId, 'sk-canary']]);
+    for (const text of [printed, told]) expect(text).not.toMatch(/canary|[0-9a-f]{64}/);
+  });
+
+  it('finds nothing to do the second time', async () => {
+    await run(`${NEW},${OLD}`);
+    const { code, printed } = await run(`${NEW},${OLD}`);
+    expect(code).toBe(SUCCEEDED);
+    expect(printed).toContain('re-encrypted with "new": 0');
+  });
+
+  it('fails and names the row when one cannot be opened', async () => {
+    const { code, printed } = await run(NEW);
+    expect(code).toBe(FAILED);
+    expect(printed).toContain(`Upstream key ${keyId} was left as it is: unknown_encryption_key.`);
+  });
+
+  it('fails with one line for a ring that is wrong, without repeating it', async () => {
+    const { code, printed, told } = await run(`${NEW},${NEW.replace('new', 'again')}`);
+    expect({ code, printed }).toEqual({ code: FAILED, printed: '' });
+    expect(told).toMatch(/^rotate_encryption_key: [^\n]+\n$/);
+    expect(told).not.toContain(NEW.slice(4));
+  });
+
+  it('takes no arguments', async () => {
+    expect(await run(NEW, ['--force'])).toMatchObject({ code: WRONG_USAGE, printed: '' });
+  });
+});
