@@ -1,0 +1,131 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { type Operation, OPERATIONS } from '@weir/kernel';
+import { type ModelEntity, type ModelTargetEntity } from '@weir/upstreams';
+import { Id, Name, NestedList, OneOf, OpenObject, WholeNumber } from '../fields/fields';
+import { LARGEST_WEIGHT } from '../upstreams/upstream.dto';
+
+const LONGEST_NAME = 256;
+const MOST_TARGETS = 100;
+const LARGEST_PRIORITY = 1_000;
+const STRATEGIES = ['weighted'] as const;
+const DEFAULT_WEIGHT = 100;
+
+const NAME = 'What callers ask for. With a `*` at its end it stands for every name that begins so.';
+const PRICE = 'Null takes the price table’s: `input_per_million_usd`, `output_per_million_usd`, `cached_input_per_million_usd`, `per_request_usd`.';
+
+export class TargetInput {
+  @Id()
+  upstream_id: string;
+
+  @Name(LONGEST_NAME, { description: 'The upstream’s name for the model (Azure: the deployment); `*` sends what the model’s own `*` stood for.' })
+  upstream_model: string;
+
+  @WholeNumber(0, LARGEST_WEIGHT, { optional: true, description: 'Its share among targets of one priority; 100 when not given.' })
+  weight?: number;
+
+  @WholeNumber(0, LARGEST_PRIORITY, { optional: true, description: 'The lowest is tried first; 0 when not given.' })
+  priority?: number;
+}
+
+export class CreateModel {
+  @Name(LONGEST_NAME, { description: NAME })
+  name: string;
+
+  @OneOf(OPERATIONS)
+  operation: Operation;
+
+  @OneOf(STRATEGIES, { optional: true })
+  strategy?: string;
+
+  @NestedList(() => TargetInput, 1, MOST_TARGETS)
+  targets: TargetInput[];
+
+  @OpenObject({ optional: true, nullable: true, description: PRICE })
+  price?: Record<string, unknown> | null;
+}
+
+export class UpdateModel {
+  @Name(LONGEST_NAME, { optional: true, description: NAME })
+  name?: string;
+
+  @OneOf(OPERATIONS, { optional: true })
+  operation?: Operation;
+
+  @OneOf(STRATEGIES, { optional: true })
+  strategy?: string;
+
+  @NestedList(() => TargetInput, 1, MOST_TARGETS, { optional: true, description: 'Replaces all of them.' })
+  targets?: TargetInput[];
+
+  @OpenObject({ optional: true, nullable: true, description: PRICE })
+  price?: Record<string, unknown> | null;
+}
+
+export class TargetView {
+  @ApiProperty({ type: String, format: 'uuid' })
+  upstream_id: string;
+
+  @ApiProperty({ type: String })
+  upstream_model: string;
+
+  @ApiProperty({ type: 'integer' })
+  weight: number;
+
+  @ApiProperty({ type: 'integer' })
+  priority: number;
+}
+
+export class ModelView {
+  @ApiProperty({ enum: ['model'] })
+  object: 'model';
+
+  @ApiProperty({ type: String, format: 'uuid' })
+  id: string;
+
+  @ApiProperty({ type: String })
+  name: string;
+
+  @ApiProperty({ enum: [...OPERATIONS] })
+  operation: string;
+
+  @ApiProperty({ enum: [...STRATEGIES] })
+  strategy: string;
+
+  @ApiProperty({ type: [TargetView] })
+  targets: TargetView[];
+
+  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true })
+  price: Record<string, unknown> | null;
+
+  @ApiProperty({ type: String, format: 'date-time' })
+  created_at: string;
+
+  @ApiProperty({ type: String, format: 'date-time' })
+  updated_at: string;
+}
+
+export function toTargetView(target: TargetInput): TargetView {
+  const { upstream_id, upstream_model, weight = DEFAULT_WEIGHT, priority = 0 } = target;
+  return { upstream_id, upstream_model, weight, priority };
+}
+
+export function toModelView(model: ModelEntity, targets: readonly ModelTargetEntity[]): ModelView {
+  return {
+    object: 'model',
+    id: model.id,
+    name: model.name,
+    operation: model.operation,
+    strategy: model.strategy,
+    targets: targets
+      .toSorted((one, other) => one.position - other.position)
+      .map((target) => ({
+        upstream_id: target.upstreamId,
+        upstream_model: target.upstreamModel,
+        weight: target.weight,
+        priority: target.priority,
+      })),
+    price: model.price,
+    created_at: model.createdAt.toISOString(),
+    updated_at: model.updatedAt.toISOString(),
+  };
+}
