@@ -1,8 +1,6 @@
 /**
- * A load of our own over raw sockets, so that it costs little beside what is measured. Requests go
- * out at a set rate, whoever answers: in a closed loop a faster server would be sent more at once,
- * and reading and waking in larger batches makes each request cheaper, so that costs of different
- * rates say nothing about each other. Counts answers and, in streams, events.
+ * A load of our own over raw sockets, so that it costs little beside what is measured. Counts
+ * answers and, in streams, events.
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -15,8 +13,8 @@ export interface LoadOptions {
   readonly connections: number;
   /** Requests in all. */
   readonly requests: number;
-  /** Requests a second. */
-  readonly rate: number;
+  /** Requests a second; null sends the next one on a connection as soon as it has its answer. */
+  readonly rate: number | null;
 }
 
 export interface LoadResult {
@@ -38,10 +36,22 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const startedMs = performance.now();
   const result = { requests: 0, failures: 0, events: 0 };
   const connections = await Promise.all(Array.from({ length: options.connections }, () => Connection.open(options.port, result)));
+  const { rate } = options;
+  if (rate === null) {
+    const share = Math.ceil(options.requests / connections.length);
+    await Promise.all(connections.map((connection) => connection.sendInTurn(request, share)));
+  } else await sendAtRate(connections, request, options.requests, rate, startedMs, result);
+  for (const connection of connections) connection.close();
+  return { ...result, seconds: (performance.now() - startedMs) / 1000 };
+}
+
+const TICK_MS = 2;
+
+async function sendAtRate(connections: readonly Connection[], request: Buffer, requests: number, rate: number, startedMs: number, result: Counts): Promise<void> {
   let sent = 0;
   await new Promise<void>((resolve, reject) => {
     const timer = setInterval(() => {
-      const due = Math.min(options.requests, Math.floor(((performance.now() - startedMs) / 1000) * options.rate));
+      const due = Math.min(requests, Math.floor(((performance.now() - startedMs) / 1000) * rate));
       for (const connection of connections) {
         if (sent >= due) break;
         if (connection.isBroken) reject(new Error(`a connection closed after ${result.requests} answers`));
@@ -50,16 +60,12 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
           sent += 1;
         }
       }
-      if (result.requests < options.requests) return;
+      if (result.requests < requests) return;
       clearInterval(timer);
       resolve();
     }, TICK_MS);
   });
-  for (const connection of connections) connection.close();
-  return { ...result, seconds: (performance.now() - startedMs) / 1000 };
 }
-
-const TICK_MS = 2;
 
 type Counts = { -readonly [Name in 'requests' | 'failures' | 'events']: LoadResult[Name] };
 
@@ -67,6 +73,7 @@ class Connection {
   isIdle = true;
   isBroken = false;
   private answer = new Answer();
+  private onAnswer: () => void = () => undefined;
 
   private constructor(
     private readonly socket: Socket,
@@ -88,6 +95,20 @@ class Connection {
     this.socket.write(request);
   }
 
+  /** One request after the other; resolves after the last answer. */
+  sendInTurn(request: Buffer, count: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let remaining = count;
+      this.socket.once('close', () => reject(new Error(`a connection closed with ${remaining} answers to come`)));
+      this.onAnswer = () => {
+        remaining -= 1;
+        if (remaining === 0) resolve();
+        else this.send(request);
+      };
+      this.send(request);
+    });
+  }
+
   close(): void {
     this.socket.destroy();
   }
@@ -99,6 +120,7 @@ class Connection {
     if (this.answer.status !== 200) this.counts.failures += 1;
     this.answer = new Answer();
     this.isIdle = true;
+    this.onAnswer();
   }
 }
 

@@ -3,7 +3,7 @@ import { AccessModule, AccessSnapshot, AdminKeyEntity, OrganizationEntity, Proje
 import { type Clock } from '@weir/kernel';
 import { LedgerModule, LedgerWriter } from '@weir/ledger';
 import { Limiter, LimitsModule } from '@weir/limits';
-import { CLOCK, CONFIGURATION, type Configuration, LOGGER, Metrics, PlatformModule, type PlatformParts } from '@weir/platform';
+import { CLOCK, CONFIGURATION, type Configuration, LOGGER, Metrics, PlatformModule, type PlatformParts, type WeirLogger } from '@weir/platform';
 import { ModelEntity, ModelTargetEntity, UpstreamEntity, UpstreamPool, UpstreamsModule, UpstreamTransport } from '@weir/upstreams';
 import { type KeyRing, UpstreamKeyEntity, UpstreamKeyVault, VaultModule } from '@weir/vault';
 import { type Logger } from 'pino';
@@ -81,7 +81,7 @@ export class GatewayModule {
   }
 }
 
-type RoadLibs = [Configuration, Clock, Logger, Metrics, AccessSnapshot, Limiter, UpstreamPool, UpstreamTransport, LedgerWriter];
+type RoadLibs = [Configuration, Clock, WeirLogger, Metrics, AccessSnapshot, Limiter, UpstreamPool, UpstreamTransport, LedgerWriter];
 
 function toRoad([configuration, clock, logger, metrics, access, limiter, pool, transport, ledger]: RoadLibs, latencies: UpstreamLatencies): Road {
   return {

@@ -10,9 +10,12 @@ async function main(): Promise<void> {
   const startedMs = performance.now();
   const environment = readEnvironment();
   const configuration = loadConfiguration(environment);
+  if (configuration.workers > 1) {
+    throw new ConfigurationError('WEIR_WORKERS: one process is all that a Weir runs as yet; start several of them on ports of their own, with one REDIS_URL, behind Nginx');
+  }
   const stopper = new Stopper();
   const gateway = await startGateway(configuration, environment);
-  process.stdout.write(toBanner(configuration, gateway.firstStart, performance.now() - startedMs));
+  process.stdout.write(toBanner(configuration, environment, gateway.firstStart, performance.now() - startedMs));
   tellParentReady(configuration);
   await stopper.stopWhenAsked(gateway);
 }
@@ -46,10 +49,15 @@ class Stopper {
   }
 }
 
+function toDescription(error: unknown): string {
+  const { type, code, message } = describeError(error);
+  return [type, code, message].filter((part) => part !== undefined).join(': ');
+}
+
 main().catch((error: unknown) => {
   const isPlain = error instanceof ConfigurationError || error instanceof DataDirectoryInUseError;
   // Whatever else it is may quote an address with a password: only its description is shown.
-  const text = isPlain ? error.message : `the start failed: ${describeError(error).message ?? 'unknown error'}`;
+  const text = isPlain ? error.message : `the start failed: ${toDescription(error)}`;
   process.stderr.write(`weir: ${text}\n`);
   process.exit(FAILED);
 });

@@ -18,11 +18,12 @@ import {
   runMigrations,
   type WeirLogger,
 } from '@weir/platform';
-import { PoolRefresher, type UpstreamPool } from '@weir/upstreams';
+import { PoolRefresher } from '@weir/upstreams';
 import { KeyRing, UpstreamKeyVault } from '@weir/vault';
 import { type DataSource } from 'typeorm';
 import { MIGRATIONS } from '../../../migrations';
 import { configureControlPlane } from './admin/configure-control-plane';
+import { BreakerGauges } from './breaker-gauges';
 import { DataPlaneServer } from './data-plane/data-plane-server';
 import { DataPlaneListener } from './data-plane/listener';
 import { ROAD, type Road } from './data-plane/road';
@@ -155,8 +156,9 @@ async function listen(application: NestExpressApplication, configuration: Config
   const listener = new DataPlaneListener(road, express);
   const dataPlane = new DataPlaneServer((request, response) => listener.handle(request, response));
   const admin = createServer(express);
+  const breakers = new BreakerGauges(metrics, road.pool);
   const scrapes = createServer((request, response) => {
-    void answerScrape(metrics, road.pool, request.url ?? '').then(({ status, headers, body }) => response.writeHead(status, headers).end(body));
+    void answerScrape(metrics, breakers, request.url ?? '').then(({ status, headers, body }) => response.writeHead(status, headers).end(body));
   });
   closers.push(() => road.watchdog.close());
   closers.push(() => closeServer(scrapes), () => closeServer(admin));
@@ -173,9 +175,9 @@ async function listen(application: NestExpressApplication, configuration: Config
 
 type Express = (request: IncomingMessage, response: ServerResponse) => void;
 
-async function answerScrape(metrics: Metrics, pool: UpstreamPool, url: string): Promise<{ status: number; headers: Record<string, string>; body: string }> {
+async function answerScrape(metrics: Metrics, breakers: BreakerGauges, url: string): Promise<{ status: number; headers: Record<string, string>; body: string }> {
   if (url.split('?', 1)[0] !== '/metrics') return { status: 404, headers: { 'content-type': 'text/plain' }, body: 'The metrics are at /metrics.\n' };
-  for (const upstream of pool.describe()) metrics.breakerState(upstream.name, upstream.breaker.state);
+  breakers.show();
   const { contentType, body } = await metrics.scrape();
   return { status: 200, headers: { 'content-type': contentType }, body };
 }

@@ -112,7 +112,6 @@ function toCaller(entry: ProxyKeyEntry): Caller {
     requestsPerMinute: entry.limits.requestsPerMinute,
     requestsPerDay: entry.limits.requestsPerDay,
     expiresAtMs: entry.expiresAtMs,
-    limitPlan: null,
   };
 }
 

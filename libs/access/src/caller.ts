@@ -13,6 +13,4 @@ export interface Caller {
   readonly requestsPerMinute: number | null;
   readonly requestsPerDay: number | null;
   readonly expiresAtMs: number | null;
-  /** For apps/gateway to keep what it works out once for this caller. */
-  limitPlan: unknown;
 }

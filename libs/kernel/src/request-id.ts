@@ -5,7 +5,13 @@ const POOL_BYTES = 4000;
 const pool = Buffer.allocUnsafe(POOL_BYTES);
 let poolOffset = POOL_BYTES;
 
-const HEX: string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const HEX_DIGITS = Buffer.from('0123456789abcdef');
+const HYPHEN = 0x2d;
+/** Where the hyphens stand: before these bytes. */
+const AFTER_HYPHEN = [4, 6, 8, 10];
+
+const bytes = Buffer.alloc(16);
+const text = Buffer.alloc(36);
 
 /**
  * A UUID version 7 (RFC 9562 §5.7): 48 bits of `nowMs` (milliseconds since the epoch), then 74
@@ -16,30 +22,28 @@ export function uuidV7(nowMs: number): string {
     randomFillSync(pool);
     poolOffset = 0;
   }
-  const offset = poolOffset;
-  poolOffset += 10;
   const high = Math.floor(nowMs / 0x10000);
   const low = nowMs % 0x10000;
-  return (
-    HEX[(high >>> 24) & 0xff] +
-    HEX[(high >>> 16) & 0xff] +
-    HEX[(high >>> 8) & 0xff] +
-    HEX[high & 0xff] +
-    '-' +
-    HEX[(low >>> 8) & 0xff] +
-    HEX[low & 0xff] +
-    '-' +
-    HEX[0x70 | (pool[offset] & 0x0f)] +
-    HEX[pool[offset + 1]] +
-    '-' +
-    HEX[0x80 | (pool[offset + 2] & 0x3f)] +
-    HEX[pool[offset + 3]] +
-    '-' +
-    HEX[pool[offset + 4]] +
-    HEX[pool[offset + 5]] +
-    HEX[pool[offset + 6]] +
-    HEX[pool[offset + 7]] +
-    HEX[pool[offset + 8]] +
-    HEX[pool[offset + 9]]
-  );
+  bytes[0] = high >>> 24;
+  bytes[1] = high >>> 16;
+  bytes[2] = high >>> 8;
+  bytes[3] = high;
+  bytes[4] = low >>> 8;
+  bytes[5] = low;
+  for (let index = 0; index < 10; index += 1) bytes[6 + index] = pool[poolOffset + index];
+  poolOffset += 10;
+  bytes[6] = 0x70 | (bytes[6] & 0x0f);
+  bytes[8] = 0x80 | (bytes[8] & 0x3f);
+  return toText();
+}
+
+/** Written into one buffer and read once: put together from pieces, the id would be a tree of strings that lives for long. */
+function toText(): string {
+  let position = 0;
+  for (let index = 0; index < 16; index += 1) {
+    if (AFTER_HYPHEN.includes(index)) text[position++] = HYPHEN;
+    text[position++] = HEX_DIGITS[bytes[index] >>> 4];
+    text[position++] = HEX_DIGITS[bytes[index] & 0x0f];
+  }
+  return text.toString('latin1');
 }

@@ -23,6 +23,8 @@ export interface RedisAvailabilityOptions {
 export class RedisAvailability {
   readonly #options: RedisAvailabilityOptions;
   #tripped = false;
+  /** What onChange was told last; a connection that is still being made at the start is no news. */
+  #toldAvailable = true;
   #closed = false;
   #probing = false;
   #probeDelayMs = FIRST_PROBE_AFTER_MS;
@@ -36,11 +38,19 @@ export class RedisAvailability {
   constructor(options: RedisAvailabilityOptions) {
     this.#options = options;
     options.redis.on('ready', this.#onReady);
+    if (options.redis.status === 'ready') return;
+    this.#tripped = true;
+    this.#heard();
+    this.#schedule();
   }
 
   /** Whether Redis may be asked now. Finding it disconnected trips the breaker. */
   check(): boolean {
-    if (this.#tripped || this.#closed) return false;
+    if (this.#closed) return false;
+    if (this.#tripped) {
+      this.#tell(false, 'connection');
+      return false;
+    }
     if (this.#options.redis.status === 'ready') return true;
     this.trip('connection');
     return false;
@@ -53,7 +63,7 @@ export class RedisAvailability {
     this.#heard();
     this.#probeDelayMs = FIRST_PROBE_AFTER_MS;
     this.#schedule();
-    this.#options.onChange?.(false, reason);
+    this.#tell(false, reason);
   }
 
   close(): void {
@@ -107,6 +117,12 @@ export class RedisAvailability {
     if (!this.#tripped || this.#closed) return;
     this.#tripped = false;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#options.onChange?.(true, 'probe');
+    this.#tell(true, 'probe');
+  }
+
+  #tell(available: boolean, reason: string): void {
+    if (available === this.#toldAvailable) return;
+    this.#toldAvailable = available;
+    this.#options.onChange?.(available, reason);
   }
 }

@@ -44,6 +44,39 @@ afterAll(async () => {
   await shared.close();
 });
 
+describe('RedisLimiterStore while the first connection is being made', () => {
+  let own: TestRedis;
+  let client: Redis;
+  let store: RedisLimiterStore;
+  const events: string[] = [];
+  beforeEach(async () => {
+    own = await createTestRedis();
+    events.length = 0;
+    client = new Redis(own.url, { enableOfflineQueue: false });
+    store = new RedisLimiterStore({ redis: client, clock: systemClock, onAvailability: (available, reason) => events.push(`${available} ${reason}`) });
+  });
+  afterEach(async () => {
+    await store.close();
+    client.disconnect();
+    await own.close();
+  });
+
+  it('takes that for no outage', async () => {
+    await once(client, 'ready');
+    // The first heartbeat is the probe that follows the connection.
+    await waitFor(async () => (await client.zcard('weir:processes')) === 1);
+    expect(store.admit(planFor('started'))).toBeInstanceOf(Promise);
+    expect(events).toEqual([]);
+  });
+
+  it('says so when a request comes before it', async () => {
+    expect(store.admit(planFor('early'))).toMatchObject({ admitted: true });
+    expect(events).toEqual(['false connection']);
+    await waitFor(() => events.length === 2);
+    expect(events[1]).toBe('true probe');
+  });
+});
+
 describe('RedisLimiterStore when Redis forgets or goes away', () => {
   let server: TestRedisServer;
   beforeAll(async () => {

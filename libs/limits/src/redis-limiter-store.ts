@@ -61,7 +61,8 @@ export class RedisLimiterStore implements LimiterStore {
       scriptNowMs: options.scriptNowMs,
       onTrouble: (reason) => this.#availability.trip(reason),
     });
-    this.#beat();
+    // While the connection is still being made, the first beat is the probe that follows it.
+    if (redis.status === 'ready') this.#beat();
     this.#heartbeatTimer = setInterval(() => this.#beat(), HEARTBEAT_INTERVAL_MS).unref();
   }
 

@@ -20,4 +20,27 @@ describe('runMigrations', () => {
     expect(await runMigrations(dataSource)).toHaveLength(MIGRATIONS.length);
     expect(await runMigrations(dataSource)).toEqual([]);
   });
+
+  it('names the variable, and no password, when the database turns us away', async () => {
+    const url = new URL(database.url);
+    const say = async (change: (url: URL) => void): Promise<string> => {
+      const changed = new URL(url.href);
+      changed.password = 'hunter2';
+      change(changed);
+      return runMigrations(createDataSource(changed.href, 2, [], MIGRATIONS)).then(
+        () => 'migrated',
+        (error: unknown) => String(error),
+      );
+    };
+    const refused = await say(() => undefined);
+    expect(refused).toMatch(/^ConfigurationError: DATABASE_URL .*refuses the user or the password \(28P01\)$/);
+    const unreachable = await say((changed) => (changed.port = '1'));
+    expect(unreachable).toMatch(/^ConfigurationError: DATABASE_URL .*cannot be reached \(ECONNREFUSED\)$/);
+    const missing = await say((changed) => {
+      changed.password = url.password;
+      changed.pathname = '/no_such_database';
+    });
+    expect(missing).toMatch(/^ConfigurationError: DATABASE_URL .*no database of this name \(3D000\)$/);
+    for (const text of [refused, unreachable, missing]) expect(text).not.toContain('hunter2');
+  });
 });

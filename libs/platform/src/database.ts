@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { toConnectError } from './to-connect-error';
 
 /** No statement of the control plane or the ledger should take long; one that does holds a connection. */
 const STATEMENT_TIMEOUT_MS = 30_000;
@@ -46,13 +47,16 @@ export function createDataSource(
  * Brings the database to the newest schema: of several processes one does it and the others wait,
  * then find nothing to do.
  * @returns the names of the migrations that ran.
+ * @throws ConfigurationError when the database cannot be reached or refuses the user.
  */
 export async function runMigrations(dataSource: DataSource): Promise<string[]> {
   const { options } = dataSource;
   if (options.type !== 'postgres' || options.url === undefined) throw new Error('migrations need a data source with a URL');
   const lock = new Client({ connectionString: options.url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true });
   lock.on('error', () => undefined);
-  await lock.connect();
+  await lock.connect().catch((error: unknown) => {
+    throw toConnectError(error);
+  });
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     return await migrate(options);

@@ -42,6 +42,8 @@ export interface ProviderFailure {
   readonly type: string | null;
   readonly param: string | null;
   readonly code: string | null;
+  /** Azure's `innererror` as JSON text: what its content filter found. Null where there is none. */
+  readonly innerErrorJson: string | null;
 }
 
 /** A vendor or API family. Pure: no state, no input or output. */

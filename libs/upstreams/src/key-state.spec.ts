@@ -6,7 +6,7 @@ const NOW_MS = 1_800_000_000_000;
 const HOUR_MS = 3_600_000;
 
 function newKey(id: UpstreamKeyId | null = newId<UpstreamKeyId>()): KeyState {
-  return new KeyState({ id, label: '', secret: new Secret('s'), scratch: null }, () => 0);
+  return new KeyState({ id, label: '', secret: new Secret('s') }, () => 0);
 }
 
 /** Lets the one call of a parked key through, as the pool does. */

@@ -7,8 +7,6 @@ export interface PoolKey {
   readonly id: UpstreamKeyId | null;
   label: string;
   readonly secret: Secret;
-  /** For whoever makes the call: a header built once, say. */
-  scratch: unknown;
 }
 
 export interface UpstreamRecord {
@@ -30,7 +28,6 @@ export interface Target {
   readonly upstreamModel: string;
   readonly weight: number;
   readonly priority: number;
-  scratch: unknown;
 }
 
 export interface ModelRoute {
@@ -41,7 +38,6 @@ export interface ModelRoute {
   readonly targets: readonly Target[];
   /** As it stands in the database; the ledger reads it. */
   readonly price: unknown;
-  scratch: unknown;
 }
 
 /** Where one attempt goes. Only the pool makes them. */

@@ -30,7 +30,6 @@ export class PoolTarget implements Target {
   readonly weight: number;
   readonly priority: number;
   readonly state: UpstreamState;
-  scratch: unknown = null;
   /** Ordinary candidates carry nothing of their request, so all requests share one per key. */
   readonly #ordinary = new Map<KeyState, PoolCandidate>();
 
@@ -60,7 +59,6 @@ export class PoolRoute implements ModelRoute {
   readonly targets: readonly PoolTarget[];
   /** The targets by priority, the first tier to be tried first. */
   readonly tiers: readonly (readonly PoolTarget[])[];
-  scratch: unknown = null;
 
   constructor(model: ModelInput, targets: readonly PoolTarget[]) {
     this.id = model.id;

@@ -141,6 +141,18 @@ describe('selection', () => {
     expect(fixture.refusal()).toEqual({ refused: true, ...expected });
   });
 
+  it('names the time of keys that were throttled in this very request', () => {
+    const only = upstream();
+    const fixture = new PoolFixture(snapshot([only], openedKeys(only, 2)), () => 0);
+    const tried: Candidate[] = [];
+    for (const retryAfterMs of [30_000, 700]) {
+      const candidate = fixture.begin(tried);
+      fixture.end(candidate, 'throttled', retryAfterMs);
+      tried.push(candidate);
+    }
+    expect(fixture.refusal(tried)).toEqual({ refused: true, reason: 'throttled', retryAfterMs: 700 });
+  });
+
   it('names the soonest of several times', () => {
     const first = upstream();
     const second = upstream();

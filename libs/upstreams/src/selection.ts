@@ -117,6 +117,8 @@ export class Selection {
       anySound ||= isSound;
       if (wasTriedWith(key, tried)) {
         this.#tally.addTried();
+        // Throttled or used up in this very request: the caller is told when that ends.
+        if (!isSound) this.#tallyKey(key, availability, upstreamModel, nowMs);
       } else if (!isSound) {
         if (availability === 'ejected') ejected ??= index;
         this.#tallyKey(key, availability, upstreamModel, nowMs);

@@ -81,5 +81,5 @@ export class UpstreamRoster {
 }
 
 function toPoolKey(id: UpstreamKeyId | null, label: string, secret: Secret): PoolKey {
-  return { id, label, secret, scratch: null };
+  return { id, label, secret };
 }

@@ -102,7 +102,10 @@ describe('JsonScanner', () => {
     expect(scanner.parseMember(scanner.findMember('stream'))).toBe(true);
     expect(scanner.isEmptyMember(scanner.findMember('n'))).toBe(true);
     expect(scanner.parseMember(scanner.findMember('mode'))).toEqual({ model: 'inner' });
+    expect(scanner.stringMember(member)).toBe('gpt');
     expect(scanner.findMember('absent')).toBe(-1);
+    expect(scan('{"model":"a\\u00e9\\n"}')).toBe(true);
+    expect(scanner.stringMember(0)).toBe('aé\n');
   });
 
   it('counts the bytes of language, in arrays and content parts too, and nothing else', () => {

@@ -141,6 +141,13 @@ export class JsonScanner {
     return this.bytes[this.memberValueStarts[member]];
   }
 
+  /** The value of a member that is a string. */
+  stringMember(member: number): string {
+    const start = this.memberValueStarts[member] + 1;
+    const end = this.memberValueEnds[member] - 1;
+    return this.hasEscape(start, end) ? this.decodeString(start, end) : this.bytes.toString('utf8', start, end);
+  }
+
   /** A member's value as a JavaScript value. For small ones: this is where objects are built. */
   parseMember(member: number): unknown {
     return JSON.parse(this.bytes.toString('utf8', this.memberValueStarts[member], this.memberValueEnds[member]));

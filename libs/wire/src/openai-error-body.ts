@@ -6,6 +6,8 @@ export interface OpenAiError {
   readonly type: string;
   readonly param: string | null;
   readonly code: string | null;
+  /** Azure's fifth key, as JSON text; absent where the provider sent none. */
+  readonly innerErrorJson?: string | null;
 }
 
 export function toOpenAiError(error: WeirError): OpenAiError {
@@ -14,7 +16,7 @@ export function toOpenAiError(error: WeirError): OpenAiError {
 
 /** An error as the body of an answer. */
 export function toErrorBody(error: OpenAiError): Buffer {
-  return Buffer.from(JSON.stringify({ error }));
+  return Buffer.from(toErrorJson(error));
 }
 
 /**
@@ -22,5 +24,10 @@ export function toErrorBody(error: OpenAiError): Buffer {
  * takes an end without an error for success.
  */
 export function toErrorEvent(error: OpenAiError): Buffer {
-  return Buffer.from(`data: ${JSON.stringify({ error })}\n\n`);
+  return Buffer.from(`data: ${toErrorJson(error)}\n\n`);
+}
+
+function toErrorJson({ message, type, param, code, innerErrorJson }: OpenAiError): string {
+  const json = JSON.stringify({ error: { message, type, param, code } });
+  return innerErrorJson == null ? json : `${json.slice(0, -2)},"innererror":${innerErrorJson}}}`;
 }

@@ -50,6 +50,7 @@ describe('SseReader', () => {
     ['no blank line at the end', 'data: a\n\ndata: b\n'],
     ['no line end at the end', 'data: a\n\ndata: b'],
     ['empty lines everywhere', '\n\n\ndata: a\n\n\n\n\ndata: b\n\n\n'],
+    ['events whose data is empty', 'data:\n\ndata: a\n\nevent: ping\ndata: \n\ndata: b\n\n'],
     ['an event without data', 'event: ping\n\ndata: a\n\nevent: ping\n\ndata: b\n\n'],
   ])('bears %s, cut into any two pieces or single bytes', (_, text) => {
     const bytes = Buffer.from(text);

@@ -184,7 +184,8 @@ export class SseReader {
     this.dataBytes = EMPTY;
     this.earlierData = null;
     this.rawStart = -1;
-    if (hasData) this.sink.onEvent(bytes, start, end, type, rawStart, rawStart === -1 ? -1 : rawEnd);
+    // Data without a byte in it is how some servers keep a connection alive, and breaks who parses it.
+    if (hasData && (end > start || type === 'error')) this.sink.onEvent(bytes, start, end, type, rawStart, rawStart === -1 ? -1 : rawEnd);
   }
 }
 

@@ -1,10 +1,6 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { ControlPlane } from '../../../../test/support/control-plane';
 import { waitFor } from '../../../../test/support/wait-for';
 import { startPrivatePostgres, type TestPostgres } from '../../../../test/support/postgres';
-import { withoutControlPlane } from './access/public-requests';
 import { runMigrations, createDataSource } from '@weir/platform';
 import { MIGRATIONS } from '../../../../migrations';
 
@@ -86,43 +82,6 @@ describe('without a CORS list', () => {
     } finally {
       await plane.stop();
     }
-  });
-});
-
-describe('on the data plane’s port', () => {
-  let plane: ControlPlane;
-  let server: Server;
-
-  beforeAll(async () => {
-    plane = await ControlPlane.start();
-    server = createServer(withoutControlPlane(plane.app.getHttpAdapter().getInstance() as RequestListener));
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-  });
-
-  afterAll(async () => {
-    server.closeAllConnections();
-    server.close();
-    await plane.stop();
-  });
-
-  /** As bytes, because a well-behaved client would tidy the target up. */
-  async function ask(target: string): Promise<string> {
-    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    socket.end(`GET ${target} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${plane.ownerKey}\r\nConnection: close\r\n\r\n`);
-    let text = '';
-    for await (const chunk of socket) text += String(chunk);
-    return text.split('\r\n')[0];
-  }
-
-  it.each(['/admin/keys', '/ADMIN/keys', '/admin/keys/', '/admin/keys?x=1', 'http://weir/admin/keys', '//admin/keys', '/./admin/keys', '/%61dmin/keys', '/admin', '/admin/docs', '/admin/docs-json', '/Admin/docs/swagger-ui.css', '/admin/docs/'])(
-    'there is no %s',
-    async (target) => {
-      expect(await ask(target)).toMatch(/^HTTP\/1.1 (404|400) /);
-    },
-  );
-
-  it('there is health', async () => {
-    expect(await ask('/livez')).toBe('HTTP/1.1 200 OK');
   });
 });
 

@@ -6,7 +6,6 @@ import { type Configuration } from '@weir/platform';
 import { type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { type Logger } from 'pino';
-import { hideControlPlane } from './access/public-requests';
 import { ErrorFilter } from './errors/error.filter';
 import { MAX_ADMIN_BODY_BYTES, readJsonBody } from './errors/read-json-body';
 import { identifyRequest } from './errors/request-identity';
@@ -31,7 +30,6 @@ export function configureControlPlane(
   app.disable('x-powered-by');
   app.use(identifyRequest);
   app.use(protectPages());
-  app.use(hideControlPlane);
   if (configuration.corsOrigins.length > 0) {
     app.enableCors({
       origin: [...configuration.corsOrigins],

@@ -249,8 +249,20 @@ function isEventStream(headers: IncomingHttpHeaders): boolean {
   return typeof type === 'string' && type.toLowerCase().startsWith('text/event-stream');
 }
 
-/** An error that came under status 200 may carry the status it should have had; else it is the server's fault. */
+/**
+ * The status that an error should have had which came under status 200: the one it names, else what
+ * its words mean, else the server's fault.
+ */
 function toErrorStatus(body: Buffer): number {
-  const match = /"(?:code|status|status_code)"\s*:\s*"?([45]\d\d)\b/.exec(body.toString('latin1', 0, 4096));
-  return match === null ? 500 : Number(match[1]);
+  const text = body.toString('latin1', 0, 4096);
+  const named = /"(?:code|status|status_code)"\s*:\s*"?([45]\d\d)\b/.exec(text);
+  if (named !== null) return Number(named[1]);
+  for (const [status, words] of STATUS_OF_WORDS) if (words.test(text)) return status;
+  return 500;
 }
+
+const STATUS_OF_WORDS: readonly (readonly [number, RegExp])[] = [
+  [401, /"(?:code|type)"\s*:\s*"(?:invalid_api_key|authentication_error)"/],
+  [429, /"(?:code|type)"\s*:\s*"(?:rate_limit_exceeded|rate_limit_error|requests|tokens|insufficient_quota)"/],
+  [400, /"type"\s*:\s*"invalid_request_error"/],
+];

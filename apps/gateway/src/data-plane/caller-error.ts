@@ -12,6 +12,7 @@ export function toCallerError(failure: AttemptFailure, secret: Secret): OpenAiEr
     type: scrub(provider.type ?? 'invalid_request_error', secret),
     param: provider.param === null ? null : scrub(provider.param, secret),
     code: provider.code === null ? null : scrub(provider.code, secret),
+    innerErrorJson: provider.innerErrorJson === null ? null : scrub(provider.innerErrorJson, secret),
   };
 }
 

@@ -64,14 +64,10 @@ function makeHeaders(target: Target, key: PoolKey, isStream: boolean): string[] 
   return headers;
 }
 
-const headerNames = new WeakMap<object, string>();
+const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 /** An upstream's name as a header value: visible ASCII only. */
-export function toHeaderName(upstream: Target['upstream']): string {
-  let name = headerNames.get(upstream);
-  if (name === undefined) {
-    name = upstream.name.replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character.isWellFormed() ? character : '?'));
-    headerNames.set(upstream, name);
-  }
-  return name;
+export function toHeaderName(name: string): string {
+  if (VISIBLE_ASCII.test(name)) return name;
+  return name.replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character.isWellFormed() ? character : '?'));
 }

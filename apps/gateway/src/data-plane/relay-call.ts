@@ -3,7 +3,7 @@ import { type Caller } from '@weir/access';
 import { type Nanos, toUsdString, type UsageUnits, uuidV7, type WeirError } from '@weir/kernel';
 import { type Admission, toRateLimitHeaders } from '@weir/limits';
 import { type Candidate, type ModelRoute } from '@weir/upstreams';
-import { type OpenAiError, toErrorEvent } from '@weir/wire';
+import { type OpenAiError, toErrorBody, toErrorEvent, toOpenAiError } from '@weir/wire';
 import { type OperationDefinition } from '../operations';
 import { type Answer, type Attempt } from './attempt';
 import { type AttemptFailure } from './attempt-failure';
@@ -141,7 +141,8 @@ export class RelayCall implements Watched {
       headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)), 'retry-after-ms', String(Math.ceil(error.retryAfterMs)));
     }
     if (!error.row.retryHelps) headers.push('x-should-retry', 'false');
-    this.sendErrorBody(error.status, error, headers);
+    if (this.upstreamName !== null) headers.push('x-weir-upstream', toHeaderName(this.upstreamName), 'x-weir-attempts', String(this.attempts));
+    this.sendErrorBody(error.status, toOpenAiError(error), headers);
   }
 
   /** A provider's own error about the caller's request, with its status. */
@@ -159,13 +160,13 @@ export class RelayCall implements Watched {
     this.response.once('finish', () => this.road.watchdog.remove(this));
   }
 
-  private sendErrorBody(status: number, { message, type, param, code }: OpenAiError, headers: string[]): void {
+  private sendErrorBody(status: number, error: OpenAiError, headers: string[]): void {
     if (this.isClosed || this.response.headersSent) {
       this.status = status;
       if (!this.response.writableEnded) this.response.destroy();
       return;
     }
-    const body = Buffer.from(JSON.stringify({ error: { message, type, param, code } }));
+    const body = toErrorBody(error);
     headers.push('content-type', 'application/json', 'content-length', String(body.length), 'x-request-id', this.requestId);
     if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
     if (this.request.complete) {
@@ -202,7 +203,7 @@ export class RelayCall implements Watched {
   }
 
   private addAttemptHeaders(headers: string[], { target }: Candidate): void {
-    headers.push('x-weir-upstream', toHeaderName(target.upstream), 'x-weir-attempts', String(this.attempts));
+    headers.push('x-weir-upstream', toHeaderName(target.upstream.name), 'x-weir-attempts', String(this.attempts));
   }
 
   private writeHead(status: number, headers: string[]): void {

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Caller, mayUseModel } from '@weir/access';
 import { WeirError } from '@weir/kernel';
-import { type LimitPlan, toLimitPlan, toRefusal } from '@weir/limits';
+import { type Admission, type LimitPlan, toLimitPlan, toRefusal } from '@weir/limits';
 import { type ModelRoute } from '@weir/upstreams';
 import { type OperationDefinition } from '../operations';
 import { runAttempts } from './attempt-loop';
@@ -39,12 +39,22 @@ export class Relay {
     const route = this.plan(caller, call);
     call.route = route;
     if (!this.road.ledger.hasRoom()) throw new WeirError('ledger_unavailable', { retryAfterMs: 5000 });
-    const admitted = this.road.limiter.admit(getLimitPlan(this.road, caller));
-    const admission = admitted instanceof Promise ? await admitted : admitted;
+    const admission = await this.admit(getLimitPlan(this.road, caller));
     call.admission = admission;
     if (!admission.admitted) throw toRefusal(admission);
     if (call.isClosed) throw new WeirError('client_closed_request');
     await this.attempt(call, route);
+  }
+
+  private admit(plan: LimitPlan): Admission | Promise<Admission> {
+    const { limiter, metrics, clock } = this.road;
+    const askedMs = clock.monotonicMs();
+    const admission = limiter.admit(plan);
+    if (!(admission instanceof Promise)) return admission;
+    return admission.then((answer) => {
+      metrics.limiterDecided('redis', clock.monotonicMs() - askedMs);
+      return answer;
+    });
   }
 
   private plan(caller: Caller, call: RelayCall): ModelRoute {

@@ -62,8 +62,8 @@ export function toModelSplice(facts: RequestFacts, upstreamModelJson: string): S
 function readModel(member: number): string {
   if (member === -1) throw new WeirError('invalid_request', { message: "Missing required parameter: 'model'.", param: 'model' });
   const kind = toKind(scanner.memberFirstByte(member));
-  const model: unknown = kind === 'string' ? scanner.parseMember(member) : null;
-  if (typeof model !== 'string') throw new WeirError('invalid_request', { message: `Invalid type for 'model': expected string, but got ${kind}.`, param: 'model' });
+  const model = kind === 'string' ? scanner.stringMember(member) : null;
+  if (model === null) throw new WeirError('invalid_request', { message: `Invalid type for 'model': expected string, but got ${kind}.`, param: 'model' });
   if (model === '' || model.length > MAX_MODEL_CHARACTERS) {
     throw new WeirError('invalid_request', { message: `Invalid 'model': it must have 1 to ${MAX_MODEL_CHARACTERS} characters.`, param: 'model' });
   }
@@ -77,7 +77,7 @@ function readStream(definition: OperationDefinition): boolean {
   if (kind !== 'boolean' && kind !== 'null') {
     throw new WeirError('invalid_request', { message: `Invalid type for 'stream': expected boolean, but got ${kind}.`, param: 'stream' });
   }
-  const isStream = scanner.parseMember(member) === true;
+  const isStream = scanner.memberFirstByte(member) === 0x74;
   if (isStream && !definition.canStream) {
     throw new WeirError('invalid_request', { message: "Invalid 'stream': this operation does not stream.", param: 'stream' });
   }
@@ -92,7 +92,14 @@ function readStreamOptions(): Record<string, unknown> | null {
   if (typeof options !== 'object' || Array.isArray(options)) {
     throw new WeirError('invalid_request', { message: "Invalid type for 'stream_options': expected object.", param: 'stream_options' });
   }
-  return Object.fromEntries(Object.entries(options));
+  const entries: Record<string, unknown> = Object.fromEntries(Object.entries(options));
+  if (entries.include_usage != null && typeof entries.include_usage !== 'boolean') {
+    throw new WeirError('invalid_request', {
+      message: "Invalid type for 'stream_options.include_usage': expected boolean.",
+      param: 'stream_options.include_usage',
+    });
+  }
+  return entries;
 }
 
 /** Usage is always asked for: a stream without it could only be estimated. */

@@ -1,35 +1,61 @@
-import { type Logger } from 'pino';
+import { scrubSecrets, type WeirLogger } from '@weir/platform';
 import { type RelayCall } from './relay-call';
 
-/** Writes one line for each finished request: who, what, how long, how it ended. Never a prompt, never a key. */
+/** Names come from admins and repeat: their JSON is made once. More different ones than this are not kept. */
+const MAX_KNOWN_NAMES = 1000;
+const LEVEL_INFO = 30;
+
+/**
+ * Writes one line for each finished request: who, what, how long, how it ended. Never a prompt,
+ * never a key. The line is put together by hand, because it is part of every request; its fields
+ * are ids, numbers, codes of Weir's own, and names that an admin gave.
+ */
 export class RequestLog {
-  constructor(private readonly logger: Logger) {}
+  private readonly names = new Map<string, string>();
+
+  constructor(private readonly logger: WeirLogger) {}
+
+  finished(call: RelayCall, durationMs: number): void {
+    if (!this.logger.isLevelEnabled('info')) return;
+    const { caller, usage } = call;
+    this.logger.writeLine(
+      `{"level":${LEVEL_INFO},"time":${call.nowMs()},"pid":${process.pid},"requestId":"${call.requestId}","operation":"${call.definition.operation}"` +
+        `,"organizationId":${toId(caller?.organizationId)},"publicId":${toId(caller?.publicId)}` +
+        `,"model":${this.toName(call.route?.name)},"upstream":${this.toName(call.upstreamName)}` +
+        `,"status":${call.isClosed ? 499 : call.status},"errorCode":${toCode(call.errorCode)},"attempts":${call.attempts}` +
+        `,"durationMs":${toTenths(durationMs)},"firstByteMs":${call.firstByteMs === null ? 'null' : toTenths(call.firstByteMs)}` +
+        `,"inputTokens":${usage === null ? 'null' : usage.inputTokens},"outputTokens":${usage === null ? 'null' : usage.outputTokens}` +
+        `,"costNanos":${call.costNanos},"msg":"request"}\n`,
+    );
+  }
 
   /** Something that nobody foresaw: the whole error goes here, and only here. */
   failed(call: RelayCall, error: unknown): void {
     this.logger.error({ requestId: call.requestId, err: error }, 'request failed unexpectedly');
   }
 
-  finished(call: RelayCall, durationMs: number): void {
-    if (!this.logger.isLevelEnabled('info')) return;
-    this.logger.info(
-      {
-        requestId: call.requestId,
-        operation: call.definition.operation,
-        organizationId: call.caller?.organizationId ?? null,
-        publicId: call.caller?.publicId ?? null,
-        model: call.route?.name ?? null,
-        upstream: call.upstreamName,
-        status: call.isClosed ? 499 : call.status,
-        errorCode: call.errorCode,
-        attempts: call.attempts,
-        durationMs: Math.round(durationMs * 10) / 10,
-        firstByteMs: call.firstByteMs === null ? null : Math.round(call.firstByteMs * 10) / 10,
-        inputTokens: call.usage?.inputTokens ?? null,
-        outputTokens: call.usage?.outputTokens ?? null,
-        costNanos: call.costNanos,
-      },
-      'request',
-    );
+  private toName(name: string | null | undefined): string {
+    if (name == null) return 'null';
+    let json = this.names.get(name);
+    if (json === undefined) {
+      json = JSON.stringify(scrubSecrets(name));
+      if (this.names.size < MAX_KNOWN_NAMES) this.names.set(name, json);
+    }
+    return json;
   }
+}
+
+/** Ids are made by Weir, of letters, digits and hyphens. */
+function toId(id: string | undefined): string {
+  return id === undefined ? 'null' : `"${id}"`;
+}
+
+/** A code may be the provider's: only what looks like one is shown. */
+function toCode(code: string | null): string {
+  if (code === null) return 'null';
+  return /^[\w.-]{1,64}$/.test(code) ? `"${scrubSecrets(code)}"` : '"other"';
+}
+
+function toTenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }

@@ -1,7 +1,7 @@
 import { type ServerResponse } from 'node:http';
 import { type UsageUnits } from '@weir/kernel';
 import { type Provider } from '@weir/providers';
-import { JsonScanner, SseEventTooLargeError, SseReader, type SseSink } from '@weir/wire';
+import { JsonScanner, spliceMembers, SseEventTooLargeError, SseReader, type SseSink } from '@weir/wire';
 
 /** Why an upstream's stream cannot be passed on. */
 export type StreamFault =
@@ -82,10 +82,12 @@ export class StreamRelay implements SseSink {
       return;
     }
     this.textBytes += scanner.textBytes;
-    if (this.readUsage() && !this.wantsUsage) return;
+    const choices = scanner.findMember('choices');
+    if (this.readUsage(choices) && !this.wantsUsage) return;
     this.ensureBegun();
-    if (rawStart !== -1) this.passOn(bytes, rawStart, rawEnd);
-    else this.writeAnew(bytes, dataStart, dataEnd);
+    if (choices !== -1 && scanner.memberFirstByte(choices) === NULL_START) this.writeWithEmptyChoices(bytes, dataStart, dataEnd, choices);
+    else if (rawStart !== -1) this.passOn(bytes, rawStart, rawEnd);
+    else this.writeAnew(bytes.subarray(dataStart, dataEnd));
   }
 
   onComment(): void {
@@ -107,14 +109,21 @@ export class StreamRelay implements SseSink {
   }
 
   /** Reads the event's usage, if it has one. True for the extra chunk that carries nothing else. */
-  private readUsage(): boolean {
+  private readUsage(choices: number): boolean {
     const member = scanner.findMember('usage');
     if (member === -1 || scanner.memberFirstByte(member) !== 0x7b) return false;
     // Cumulative where it comes more than once: the last one wins.
     const usage = this.provider.readUsage(scanner.parseMember(member));
     if (usage !== null) this.usage = usage;
-    const choices = scanner.findMember('choices');
-    return choices !== -1 && scanner.memberFirstByte(choices) === 0x5b && scanner.isEmptyMember(choices);
+    if (choices === -1 || scanner.memberFirstByte(choices) === NULL_START) return true;
+    return scanner.memberFirstByte(choices) === 0x5b && scanner.isEmptyMember(choices);
+  }
+
+  /** Some servers send `choices: null` with their usage, which breaks clients. */
+  private writeWithEmptyChoices(bytes: Buffer, dataStart: number, dataEnd: number, choices: number): void {
+    const start = scanner.memberValueStart(choices) - dataStart;
+    const end = scanner.memberValueEnd(choices) - dataStart;
+    this.writeAnew(spliceMembers(bytes.subarray(dataStart, dataEnd), [{ start, end, text: '[]' }]));
   }
 
   private ensureBegun(): void {
@@ -134,10 +143,10 @@ export class StreamRelay implements SseSink {
     this.pendingEnd = end;
   }
 
-  private writeAnew(bytes: Buffer, start: number, end: number): void {
+  private writeAnew(json: Buffer): void {
     this.flush();
     // JSON may stand in several lines; a line feed between tokens is white space and becomes a space.
-    const data = Buffer.from(bytes.subarray(start, end));
+    const data = Buffer.from(json);
     for (let index = data.indexOf(0x0a); index !== -1; index = data.indexOf(0x0a, index)) data[index] = 0x20;
     this.write(Buffer.concat([DATA_PREFIX, data, EVENT_END]));
   }
@@ -163,10 +172,12 @@ export class StreamRelay implements SseSink {
 }
 
 const LENIENT = { strictKeys: false };
+/** The first byte of `null`. */
+const NULL_START = 0x6e;
 
 function hasError(): boolean {
   const member = scanner.findMember('error');
-  return member !== -1 && scanner.memberFirstByte(member) !== 0x6e;
+  return member !== -1 && scanner.memberFirstByte(member) !== NULL_START;
 }
 
 /** `[DONE]`, also with white space around it, which some servers add. */

@@ -1,8 +1,10 @@
 import { type Configuration } from '@weir/platform';
 import { type FirstStart } from './first-start';
 
+const PROVIDER_KEYS = ['OPENAI_API_KEYS', 'OPENAI_API_KEY', 'AZURE_API_KEYS', 'AZURE_API_KEY'];
+
 /** What a person sees at a start: where things are and, the first time, the keys and a line to try. */
-export function toBanner(configuration: Configuration, firstStart: FirstStart | null, startMs: number): string {
+export function toBanner(configuration: Configuration, environment: NodeJS.ProcessEnv, firstStart: FirstStart | null, startMs: number): string {
   const gateway = toUrl(configuration.host, configuration.port);
   const lines = [
     `Weir is ready (${(startMs / 1000).toFixed(1)} s)`,
@@ -12,6 +14,9 @@ export function toBanner(configuration: Configuration, firstStart: FirstStart | 
   ];
   for (const { upstream, importedKeys, heldKeys } of firstStart?.imports ?? []) {
     lines.push(`  ${upstream}: ${importedKeys} ${importedKeys === 1 ? 'key' : 'keys'} imported from the environment, ${heldKeys} held already`);
+  }
+  if (firstStart === null && PROVIDER_KEYS.some((name) => (environment[name] ?? '') !== '')) {
+    lines.push('  The environment holds provider keys; npm run init-upstream-keys imports those that are not held yet.');
   }
   if (firstStart?.adminKey != null) lines.push('', 'Admin key, shown this once:', `  ${firstStart.adminKey.expose()}`);
   if (firstStart?.proxyKey != null) {

@@ -48,7 +48,7 @@ export async function importUpstreamKeys(
 }
 
 function toPlans(environment: NodeJS.ProcessEnv): UpstreamPlan[] {
-  const types = toList(environment.UPSTREAM_TYPE ?? 'openai');
+  const types = toList(toText(environment.UPSTREAM_TYPE) || 'openai');
   return types.map((type) => {
     switch (type) {
       case 'openai':
@@ -62,7 +62,7 @@ function toPlans(environment: NodeJS.ProcessEnv): UpstreamPlan[] {
 }
 
 function toOpenAiPlan(environment: NodeJS.ProcessEnv): UpstreamPlan {
-  const baseUrl = toUrl(environment.OPENAI_BASE_URL || OPENAI_BASE_URL, 'OPENAI_BASE_URL');
+  const baseUrl = toUrl(toText(environment.OPENAI_BASE_URL) || OPENAI_BASE_URL, 'OPENAI_BASE_URL');
   const isOpenAi = new URL(baseUrl).host === 'api.openai.com';
   return {
     name: 'openai',
@@ -77,12 +77,12 @@ function toOpenAiPlan(environment: NodeJS.ProcessEnv): UpstreamPlan {
 
 function toAzurePlan(environment: NodeJS.ProcessEnv): UpstreamPlan {
   const keys = toKeys(environment, 'AZURE_API_KEYS', 'AZURE_API_KEY');
-  const endpoint = environment.AZURE_ENDPOINT ?? '';
+  const endpoint = toText(environment.AZURE_ENDPOINT);
   if (keys.length > 0 && endpoint === '') {
     throw new WeirError('invalid_request', { message: 'AZURE_ENDPOINT is missing: AZURE_API_KEYS are set', param: 'AZURE_ENDPOINT' });
   }
-  const version = environment.AZURE_API_VERSION ?? '';
-  const deployments = toList(environment.AZURE_DEPLOYMENT_NAMES ?? environment.AZURE_DEPLOYMENT_NAME ?? '');
+  const version = toText(environment.AZURE_API_VERSION);
+  const deployments = toList(toText(environment.AZURE_DEPLOYMENT_NAMES) || toText(environment.AZURE_DEPLOYMENT_NAME));
   return {
     name: 'azure',
     provider: 'azure',
@@ -156,6 +156,11 @@ function toUrl(url: string, variable: string): string {
   } catch (error) {
     throw new WeirError('invalid_request', { message: `${variable}: ${error instanceof Error ? error.message : 'not a URL'}`, param: variable });
   }
+}
+
+/** As everywhere in the environment, empty means not set. */
+function toText(value: string | undefined): string {
+  return value?.trim() ?? '';
 }
 
 function toKeys(environment: NodeJS.ProcessEnv, plural: string, singular: string): string[] {

@@ -147,6 +147,11 @@ describe('the log', () => {
     expect(text).not.toContain(CANARY);
   });
 
+  it('refuses a file that cannot be opened, and names the variable', () => {
+    const open = (): LogDestination => new LogDestination({ ...configuration, file: '/dev/null/weir.log' });
+    expect(open).toThrow(/^LOG_FILE: the file \/dev\/null\/weir\.log cannot be written \(\w+\)$/);
+  });
+
   it('prints for people what is asked for people, without control characters', () => {
     const pretty = { ...configuration, format: 'pretty' } as const;
     const person = createLogger(pretty, new LogDestination(pretty, (written) => void (text += written)));

@@ -9,6 +9,11 @@ import { scrubSecrets } from './scrub-secrets';
 const LONGEST_MESSAGE = 1000;
 
 export type WeirLogger = Logger & {
+  /**
+   * Writes a finished JSON line, with its line feed. For the one line of every request, where pino's
+   * own way costs a tenth of the request: whoever calls it answers for each field.
+   */
+  writeLine(line: string): void;
   /** Writes what is gathered; at the end of a script or of the process. */
   flushNow(): void;
   /** Flushes and lets the log file go. */
@@ -39,7 +44,7 @@ export function createLogger(configuration: LogConfiguration, destination = new 
     destination,
   );
   holdBackInChildren(logger);
-  return Object.assign(logger, { flushNow: destination.flush, closeDestination: () => destination.close() });
+  return Object.assign(logger, { writeLine: (line: string) => destination.write(line), flushNow: destination.flush, closeDestination: () => destination.close() });
 }
 
 /** pino's hook sees what is logged, not what a child is made with. Children inherit this. */

@@ -17,7 +17,7 @@ describe('RotatingFile', () => {
 
   it('keeps so many files and no more, none larger than allowed', () => {
     const file = new RotatingFile(path, 10, 3);
-    for (const text of ['aaaa\n', 'bbbb\n', 'cccc\n', 'dddd\n', 'eeee\n', 'ffff\n', 'gggg\n']) file.write(text);
+    for (const text of ['aaaa\n', 'bbbb\n', 'cccc\n', 'dddd\n', 'eeee\n', 'ffff\n', 'gggg\n']) file.write(Buffer.from(text));
     file.close();
     expect(names()).toEqual(['weir.log', 'weir.log.1', 'weir.log.2']);
     expect([read('weir.log'), read('weir.log.1'), read('weir.log.2')]).toEqual(['gggg\n', 'eeee\nffff\n', 'cccc\ndddd\n']);
@@ -25,7 +25,7 @@ describe('RotatingFile', () => {
 
   it('keeps one file when one is allowed', () => {
     const file = new RotatingFile(path, 5, 1);
-    for (const text of ['aaaa\n', 'bbbb\n']) file.write(text);
+    for (const text of ['aaaa\n', 'bbbb\n']) file.write(Buffer.from(text));
     file.close();
     expect(names()).toEqual(['weir.log']);
     expect(read('weir.log')).toBe('bbbb\n');
@@ -34,7 +34,7 @@ describe('RotatingFile', () => {
   it('goes on in the file of an earlier start', () => {
     for (const text of ['aaaa\n', 'bbbb\n', 'cccc\n']) {
       const file = new RotatingFile(path, 10, 3);
-      file.write(text);
+      file.write(Buffer.from(text));
       file.close();
     }
     expect([read('weir.log'), read('weir.log.1')]).toEqual(['cccc\n', 'aaaa\nbbbb\n']);
@@ -42,7 +42,7 @@ describe('RotatingFile', () => {
 
   it('loses no line when several write to the same file', () => {
     const files = [new RotatingFile(path, 100, 1000), new RotatingFile(path, 100, 1000)];
-    for (let index = 0; index < 100; index++) files[index % 2].write(`line ${index}\n`);
+    for (let index = 0; index < 100; index++) files[index % 2].write(Buffer.from(`line ${index}\n`));
     for (const file of files) file.close();
     const lines = names().flatMap((name) => read(name).split('\n')).filter((line) => line !== '');
     expect(new Set(lines).size).toBe(100);
@@ -50,9 +50,9 @@ describe('RotatingFile', () => {
 
   it('notices that another program moved the file away', () => {
     const file = new RotatingFile(path, 1000, 3);
-    file.write('before\n');
+    file.write(Buffer.from('before\n'));
     renameSync(path, join(folder, 'moved'));
-    file.write('after\n');
+    file.write(Buffer.from('after\n'));
     file.close();
     expect(read('weir.log')).toBe('after\n');
   });
@@ -62,11 +62,11 @@ describe('RotatingFile', () => {
     try {
       const file = new RotatingFile(path, 1000, 3);
       rmSync(join(folder, 'logs'), { recursive: true });
-      file.write('lost\n');
-      file.write('lost, too\n');
+      file.write(Buffer.from('lost\n'));
+      file.write(Buffer.from('lost, too\n'));
       expect(complaint).toHaveBeenCalledTimes(1);
       new RotatingFile(path, 1000, 3).close();
-      file.write('kept\n');
+      file.write(Buffer.from('kept\n'));
       file.close();
       expect(read('weir.log')).toBe('kept\n');
     } finally {

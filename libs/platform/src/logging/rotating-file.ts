@@ -22,11 +22,11 @@ export class RotatingFile {
     this.file = this.open();
   }
 
-  write(text: string): void {
+  write(lines: Buffer): void {
     try {
-      this.prepareFor(Buffer.byteLength(text));
+      this.prepareFor(lines.length);
       if (this.file === null) return;
-      this.sizeBytes += writeSync(this.file, text);
+      this.sizeBytes += writeSync(this.file, lines);
       this.complained = false;
     } catch (error) {
       this.complain(error);

@@ -7,6 +7,7 @@ interface ErrorFields {
   type: string | null;
   param: string | null;
   code: string | null;
+  innerErrorJson: string | null;
 }
 
 /** Codes and types by which OpenAI, Azure and their imitators say that there is no money left. */
@@ -24,6 +25,7 @@ const BAD_KEY = new Set(['invalid_api_key', 'account_deactivated', 'api_key_revo
 
 /** Provider messages are shown to callers: long ones are cut. */
 const MAX_MESSAGE_CHARACTERS = 2000;
+const MAX_INNER_ERROR_CHARACTERS = 8000;
 
 /**
  * Understands an error answer in OpenAI's shape (https://platform.openai.com/docs/guides/error-codes),
@@ -59,7 +61,7 @@ function isQuota(word: string | null): boolean {
 }
 
 function parseErrorFields(body: Buffer, status: number): ErrorFields {
-  const nothing: ErrorFields = { message: `The upstream answered ${status}.`, type: null, param: null, code: null };
+  const nothing: ErrorFields = { message: `The upstream answered ${status}.`, type: null, param: null, code: null, innerErrorJson: null };
   let parsed: unknown;
   try {
     parsed = JSON.parse(body.toString('utf8'));
@@ -76,7 +78,15 @@ function parseErrorFields(body: Buffer, status: number): ErrorFields {
     type: toText(error.type),
     param: toText(error.param),
     code: toText(error.code),
+    innerErrorJson: toInnerError(error.innererror),
   };
+}
+
+/** Passed on whole or not at all: half a text is no JSON. */
+function toInnerError(innerError: unknown): string | null {
+  if (!isRecord(innerError)) return null;
+  const json = JSON.stringify(innerError);
+  return json.length <= MAX_INNER_ERROR_CHARACTERS ? json : null;
 }
 
 function cut(text: string): string {
