@@ -3,7 +3,7 @@
  * limits in Redis, usage rows in PostgreSQL, log lines) beside the bare Node proxy and nginx, in turn,
  * in one run. Processor time is the operating system's account of each process; only the ratios of
  * one run mean anything. Needs Linux; measures nginx where it is installed.
- * Environment: ROUNDS (5), REQUESTS (10000), WARM_UP_REQUESTS (60000), RATE (2000), CONNECTIONS (64), STREAMS (64), and WEIR_NODE_OPTIONS for a profiler.
+ * Environment: ROUNDS (5), REQUESTS (10000), WARM_UP_REQUESTS (60000), RATE (2000), CONNECTIONS (64), STREAMS (64), and WEIR_NODE_FLAGS in place of those of `npm start`.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -35,6 +35,22 @@ interface Contestant {
   readonly pids: () => number[];
 }
 
+/** What the official OpenAI package for Node sends with every request, besides the key. */
+const SDK_HEADERS = {
+  accept: 'application/json',
+  'user-agent': 'OpenAI/JS 7.55.0',
+  'x-stainless-retry-count': '0',
+  'x-stainless-lang': 'js',
+  'x-stainless-package-version': '7.55.0',
+  'x-stainless-os': 'Linux',
+  'x-stainless-arch': 'x64',
+  'x-stainless-runtime': 'node',
+  'x-stainless-runtime-version': 'v26.10.0',
+  'accept-language': '*',
+  'sec-fetch-mode': 'cors',
+  'accept-encoding': 'gzip, deflate, br',
+};
+
 const body = (stream: boolean): string => {
   const request = { model: 'bench', stream, messages: [{ role: 'system', content: 'You are helpful.' }, { role: 'user', content: '' }] };
   request.messages[1].content = 'x'.repeat(600 - JSON.stringify(request).length);
@@ -62,14 +78,14 @@ async function main(): Promise<void> {
 }
 
 function toLoad({ port, headers }: Contestant, stream: boolean): Pick<LoadOptions, 'port' | 'path' | 'headers' | 'body'> {
-  return { port, headers, path: '/v1/chat/completions', body: body(stream) };
+  return { port, headers: { ...SDK_HEADERS, ...headers }, path: '/v1/chat/completions', body: body(stream) };
 }
 
 async function start(stops: (() => unknown)[]): Promise<Contestant[]> {
   const upstream = await startChild(stops, 'upstream.js', { STREAM_CHUNKS: String(STREAM_CHUNKS), STREAM_GAP_MS: String(STREAM_GAP_MS) });
   const upstreamUrl = `http://127.0.0.1:${upstream.port}`;
   const bare = await startChild(stops, 'bare-proxy.js', { UPSTREAM: upstreamUrl });
-  const contestants: Contestant[] = [{ name: 'bare node proxy', port: bare.port, headers: {}, pids: () => [bare.pid] }];
+  const contestants: Contestant[] = [{ name: 'bare node proxy', port: bare.port, headers: { authorization: 'Bearer sk-upstream' }, pids: () => [bare.pid] }];
   contestants.push(await startWeir(stops, upstreamUrl));
   const nginx = await startNginx(stops, upstream.port);
   if (nginx !== null) contestants.push(nginx);
@@ -82,8 +98,7 @@ async function startWeir(stops: (() => unknown)[], upstreamUrl: string): Promise
   stops.push(() => postgres.destroy());
   const redis = await startPrivateRedis();
   stops.push(() => redis.stop());
-  const logFile = join(mkdtempSync(join(tmpdir(), 'weir-bench-')), 'weir.log');
-  const weir = await Weir.start({ databaseUrl: postgres.url, redisUrl: redis.url, environment: { LOG_FILE: logFile, LOG_MAX_SIZE: '1g', NODE_OPTIONS: process.env.WEIR_NODE_OPTIONS ?? '' } });
+  const weir = await Weir.start({ databaseUrl: postgres.url, redisUrl: redis.url, nodeFlags: process.env.WEIR_NODE_FLAGS?.split(' ') });
   stops.push(() => weir.stop());
   const upstream = await addUpstream(weir, { name: 'bench', baseUrl: `${upstreamUrl}/v1`, secrets: ['sk-upstream'] });
   await addModel(weir, 'bench', [upstream.id]);
@@ -116,7 +131,7 @@ server { listen 127.0.0.1:${port}; keepalive_requests 1000000; location / { prox
     return children === '' ? [] : children.split(' ').map(Number);
   };
   while (!existsSync(join(folder, 'pid')) || pids().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-  return { name: 'nginx proxy_pass', port, headers: {}, pids };
+  return { name: 'nginx proxy_pass', port, headers: { authorization: 'Bearer sk-upstream' }, pids };
 }
 
 async function startChild(stops: (() => unknown)[], script: string, environment: Record<string, string>): Promise<{ port: number; pid: number }> {

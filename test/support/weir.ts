@@ -11,12 +11,16 @@ import { waitFor } from './wait-for';
 const ROOT = process.cwd();
 const MAIN = join(ROOT, 'dist', 'apps', 'gateway', 'src', 'main.js');
 const START_TIMEOUT_MS = 30_000;
+/** As in package.json's start script. */
+const START_FLAGS = ['--max-semi-space-size=64'];
 export const TEST_ENCRYPTION_KEY = '5a'.repeat(32);
 
 export interface WeirOptions {
   readonly databaseUrl: string;
   readonly redisUrl?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Flags of Node itself; those of `npm start` when absent. */
+  readonly nodeFlags?: readonly string[];
 }
 
 /** A built Weir in a process of its own, as a user runs it. */
@@ -49,6 +53,7 @@ export class Weir {
     const child = fork(MAIN, {
       cwd: ROOT,
       silent: true,
+      execArgv: [...(options.nodeFlags ?? START_FLAGS)],
       env: {
         PATH: process.env.PATH,
         HOST: '127.0.0.1',

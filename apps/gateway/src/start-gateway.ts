@@ -32,6 +32,9 @@ import { ENTITIES, GatewayModule, type GatewayParts } from './gateway.module';
 import { Readiness } from './health/readiness';
 import { type FirstStart, prepareFirstStart } from './setup/first-start';
 
+/** For the last calls of a drain to reach the ledger. */
+const SETTLE_TIMEOUT_MS = 5_000;
+
 /** A Weir that serves. */
 export interface RunningGateway {
   readonly firstStart: FirstStart | null;
@@ -167,6 +170,8 @@ async function listen(application: NestExpressApplication, configuration: Config
   closers.push(async () => {
     readiness.drain();
     await dataPlane.drain(configuration.shutdownTimeoutMs);
+    // What was cut is settled only after its socket's end is heard of.
+    await listener.whenIdle(SETTLE_TIMEOUT_MS);
   });
   await dataPlane.listen(configuration.port, configuration.host).catch((error: unknown) => {
     throw toListenError(error, 'PORT', configuration.port);

@@ -27,6 +27,7 @@ export const ERROR_TABLE = {
   body_too_large: { status: 413, message: 'The body is larger than this server takes.', type: invalid, retryHelps: false },
   unsupported_media_type: { status: 415, message: 'This address takes application/json.', type: invalid, retryHelps: false },
   rate_limit_exceeded: { status: 429, message: 'A rate limit is reached.', type: 'requests', retryHelps: true },
+  expectation_failed: { status: 417, message: 'This server meets no such expectation.', type: invalid, retryHelps: false },
   headers_too_large: { status: 431, message: 'The headers are larger than this server takes.', type: invalid, retryHelps: false },
   client_closed_request: { status: 499, message: 'The caller went away.', type: invalid, retryHelps: false },
   internal_error: { status: 500, message: 'Something went wrong in the gateway.', type: 'server_error', retryHelps: true },

@@ -192,6 +192,16 @@ describe('LedgerWriter', () => {
     expect(log.lines).toEqual([]);
   });
 
+  it('says so of a row that comes too late, after it was closed', async () => {
+    const writer = createWriter();
+    await writer.close();
+    const record = toExampleRecord();
+    writer.append(record);
+    expect(log.lines).toEqual([[{ requestId: record.requestId, attempt: record.attempt }, 'a usage row came after the ledger was closed, and is lost']]);
+    expect(await readMetric('lost')).toBe(1);
+    expect(await countRows()).toBe(0);
+  });
+
   it('gives up at its deadline when closed while PostgreSQL does not answer, and says what is left', async () => {
     const writer = createWriter({ closeTimeoutMs: 50, inserter: { insert: () => new Promise(() => undefined), close: () => Promise.resolve() } });
     const records = Array.from({ length: 30 }, () => toExampleRecord());

@@ -92,6 +92,10 @@ export class LedgerWriter {
   }
 
   append(record: UsageRecord): void {
+    if (this.#isStopped) {
+      this.#reportLate(record);
+      return;
+    }
     this.#queue.push(record);
     this.#appended++;
     if (this.#isWriting) return;
@@ -110,7 +114,7 @@ export class LedgerWriter {
 
   /**
    * Writes what there is, but not beyond the deadline, and reports what is left in the log and in
-   * `backlog`. Rows appended from now on are not written.
+   * `backlog`. Rows appended after that are not written, and each is reported as lost.
    */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -210,6 +214,12 @@ export class LedgerWriter {
       };
       if (this.#isStopped) this.#wakeFromRetry();
     });
+  }
+
+  /** Whoever closes the ledger before the last request is settled loses its row: not without a word. */
+  #reportLate({ requestId, attempt }: UsageRecord): void {
+    this.#metrics.ledgerWrote('lost', 1);
+    this.#logger.error({ requestId, attempt }, 'a usage row came after the ledger was closed, and is lost');
   }
 
   #reportLeft(): void {

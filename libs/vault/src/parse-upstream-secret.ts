@@ -1,8 +1,8 @@
 import { Secret, WeirError } from '@weir/kernel';
 
 const LARGEST_SECRET_CHARACTERS = 8192;
-/** Printable Latin-1: what a header's value may hold. No CR, LF, NUL, tab or other control character. */
-const HEADER_TEXT = /^[\x20-\x7e\xa0-\xff]+$/;
+/** Visible ASCII: all that RFC 9110 §5.5 lets a new header value hold, and all that any provider's key holds. */
+const HEADER_TEXT = /^[\x20-\x7e]+$/;
 
 /**
  * Takes a provider's key as it was typed. It goes into a header of every call, so what cannot stand
@@ -13,7 +13,7 @@ export function parseUpstreamSecret(value: unknown): Secret {
   if (typeof value !== 'string') throw refusal('must be text');
   if (value === '') throw refusal('must not be empty');
   if (value.length > LARGEST_SECRET_CHARACTERS) throw refusal(`must have at most ${LARGEST_SECRET_CHARACTERS} characters`);
-  if (!HEADER_TEXT.test(value)) throw refusal('holds a line break, a control character or one outside Latin-1');
+  if (!HEADER_TEXT.test(value)) throw refusal('holds a line break, a control character or one outside ASCII');
   if (value !== value.trim()) throw refusal('begins or ends with a space');
   return new Secret(value);
 }

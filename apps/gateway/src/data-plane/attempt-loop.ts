@@ -4,7 +4,7 @@ import { spliceMembers, type Splice } from '@weir/wire';
 import { type Answer, Attempt } from './attempt';
 import { type AttemptFailure } from './attempt-failure';
 import { toRefusalError, toWeirError } from './caller-error';
-import { prepareHeaders, prepareTarget } from './prepared-target';
+import { prepareCall } from './prepared-call';
 import { type RelayCall } from './relay-call';
 import { type RequestFacts, toModelSplice } from './request-facts';
 import { settleAttempt } from './settle';
@@ -42,7 +42,7 @@ export async function runAttempts(call: RelayCall, route: ModelRoute): Promise<L
     settleAttempt(call, attempt, upstreamModelOf(call, candidate, route), failure);
     if (result.kind === 'answered') return { kind: 'answered', answer: result.answer, attempt };
     if (result.kind === 'streamed') return { kind: 'streamed' };
-    if (result.failure.failureClass === 'caller') return { kind: 'refused_by_provider', failure: result.failure, candidate };
+    if (result.failure.failureClass === 'caller' && result.failure.provider !== null) return { kind: 'refused_by_provider', failure: result.failure, candidate };
     last = result.failure;
     tried.push(candidate);
     if (isAboutKey(last)) refused.push(candidate);
@@ -59,7 +59,7 @@ async function runAttempt(call: RelayCall, attempt: Attempt, route: ModelRoute):
   const { candidate } = attempt;
   const { upstream } = candidate.target;
   const { isStream } = call.facts;
-  const prepared = prepareTarget(candidate.target, route.name, call.facts.model, call.definition);
+  const prepared = prepareCall(candidate, route.name, call.facts.model, call.definition);
   const body = toUpstreamBody(call.facts, prepared.upstreamModelJson, upstream.address.options);
   const timeoutMs = upstream.timeoutMs ?? configuration.requestTimeoutMs;
   const bodyTimeoutMs = isStream ? (upstream.streamTimeoutMs ?? configuration.streamTimeoutMs) : timeoutMs;
@@ -70,7 +70,7 @@ async function runAttempt(call: RelayCall, attempt: Attempt, route: ModelRoute):
   pool.started(candidate);
   try {
     return await attempt.run((handler) =>
-      transport.dispatch(upstream.address.origin, 'POST', prepared.path, prepareHeaders(candidate, isStream), body, timeoutMs, bodyTimeoutMs, handler),
+      transport.dispatch(upstream.address.origin, 'POST', prepared.path, isStream ? prepared.streamHeaders : prepared.jsonHeaders, body, timeoutMs, bodyTimeoutMs, handler),
     );
   } finally {
     pool.finished(candidate);
@@ -93,7 +93,7 @@ function toUpstreamBody(facts: RequestFacts, upstreamModelJson: string, options:
 }
 
 function upstreamModelOf(call: RelayCall, candidate: Candidate, route: ModelRoute): string {
-  return prepareTarget(candidate.target, route.name, call.facts.model, call.definition).upstreamModel;
+  return prepareCall(candidate, route.name, call.facts.model, call.definition).upstreamModel;
 }
 
 /** Failures of keys say nothing to the caller; that no key is left, and until when, does. */

@@ -1,32 +1,47 @@
 import { type IncomingMessage } from 'node:http';
 import { WeirError } from '@weir/kernel';
 
-/**
- * Reads a whole request body of at most `maxBytes`.
- * @throws WeirError body_too_large as soon as it is known, client_closed_request when the caller left
- */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const announced = request.headers['content-length'];
-  if (announced !== undefined && Number(announced) > maxBytes) return Promise.reject(tooLarge(maxBytes));
-  return new Promise((resolve, reject) => {
-    let first: Buffer | null = null;
-    let more: Buffer[] | null = null;
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > maxBytes) {
-        // What still comes is thrown away by whoever sends the refusal.
-        request.removeAllListeners('data');
-        reject(tooLarge(maxBytes));
-      } else if (first === null) first = chunk;
-      else if (more === null) more = [first, chunk];
-      else more.push(chunk);
+/** A request's body on its way in. */
+export class BodyReader {
+  private first: Buffer | null = null;
+  private more: Buffer[] | null = null;
+  private length = 0;
+  private reject: (error: WeirError) => void = () => undefined;
+
+  constructor(
+    private readonly request: IncomingMessage,
+    private readonly maxBytes: number,
+  ) {}
+
+  /**
+   * The whole body.
+   * @throws WeirError body_too_large as soon as it is known, client_closed_request after `abandon`
+   */
+  read(): Promise<Buffer> {
+    const announced = this.request.headers['content-length'];
+    if (announced !== undefined && Number(announced) > this.maxBytes) return Promise.reject(tooLarge(this.maxBytes));
+    return new Promise((resolve, reject) => {
+      this.reject = reject;
+      this.request.on('data', (chunk: Buffer) => this.take(chunk));
+      this.request.on('end', () => resolve(this.more !== null ? Buffer.concat(this.more, this.length) : (this.first ?? EMPTY)));
     });
-    request.on('end', () => resolve(more !== null ? Buffer.concat(more, length) : (first ?? EMPTY)));
-    const onBroken = (): void => reject(new WeirError('client_closed_request'));
-    request.on('error', onBroken);
-    request.on('aborted', onBroken);
-  });
+  }
+
+  /** The caller has left: what is missing will not come. */
+  abandon(): void {
+    this.reject(new WeirError('client_closed_request'));
+  }
+
+  private take(chunk: Buffer): void {
+    this.length += chunk.length;
+    if (this.length > this.maxBytes) {
+      // What still comes is thrown away by whoever sends the refusal.
+      this.request.removeAllListeners('data');
+      this.reject(tooLarge(this.maxBytes));
+    } else if (this.first === null) this.first = chunk;
+    else if (this.more === null) this.more = [this.first, chunk];
+    else this.more.push(chunk);
+  }
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -1,4 +1,5 @@
 import { type ErrorCode, type Secret, WeirError } from '@weir/kernel';
+import { scrubSecrets } from '@weir/platform';
 import { type PoolRefusal } from '@weir/upstreams';
 import { type OpenAiError, toOpenAiError } from '@weir/wire';
 import { type AttemptFailure } from './attempt-failure';
@@ -76,6 +77,5 @@ function toMessage(failure: AttemptFailure): string | undefined {
 /** Some providers repeat the key in their messages. */
 function scrub(text: string, secret: Secret): string {
   const key = secret.expose();
-  const withoutKey = key === '' ? text : text.replaceAll(key, '[secret]');
-  return withoutKey.replace(/\b(sk|pk|key|Bearer)[-_ ][\w*.-]{8,}/g, '[secret]');
+  return scrubSecrets(key === '' ? text : text.replaceAll(key, '[secret]'));
 }

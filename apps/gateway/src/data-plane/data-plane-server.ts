@@ -24,12 +24,16 @@ export class DataPlaneServer {
         requestTimeout: REQUEST_ARRIVAL_TIMEOUT_MS,
         connectionsCheckingInterval: CHECK_INTERVAL_MS,
         noDelay: true,
+        // Node's own refusal has an empty body; ours is below, and refuses a second Host, too.
+        requireHostHeader: false,
       },
       (request, response) => {
         if (this.isDraining) response.setHeader('connection', 'close');
-        handle(request, response);
+        if (hasOneHost(request)) handle(request, response);
+        else refuse(response, new WeirError('invalid_request', { message: 'The request must have one Host header.' }));
       },
     );
+    this.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => refuse(response, new WeirError('expectation_failed')));
     this.server.on('clientError', answerClientError);
   }
 
@@ -64,6 +68,21 @@ export class DataPlaneServer {
     clearTimeout(deadline);
     return isWhole;
   }
+}
+
+/** RFC 9112 §3.2: exactly one in HTTP/1.1. Of two, another server on the way might have believed the other. */
+function hasOneHost({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index].length === 4 && rawHeaders[index].toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts === 1 || (hosts === 0 && httpVersion === '1.0');
+}
+
+function refuse(response: ServerResponse, error: WeirError): void {
+  const body = toErrorBody(toOpenAiError(error));
+  response.writeHead(error.status, { 'content-type': 'application/json', 'content-length': body.length, connection: 'close' });
+  response.end(body);
 }
 
 /** What arrives is not HTTP, too large or too slow: there is no request object, so the answer is written by hand. */

@@ -1,7 +1,9 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { mayUseModel } from '@weir/access';
 import { uuidV7, WeirError } from '@weir/kernel';
+import { scrubSecrets } from '@weir/platform';
 import { toErrorBody, toOpenAiError } from '@weir/wire';
+import { hasBodyToCome, isClosing, markClosing } from './closing-connections';
 import { toModelList, toModelObject } from './model-list';
 import { authenticate, Relay } from './relay';
 import { type Road } from './road';
@@ -25,8 +27,9 @@ export class DataPlaneListener {
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
-    // An error on a torn connection is the caller's leaving; 'close' tells it.
-    request.on('error', ignore);
+    if (isClosing(request)) return;
+    // An error on a torn connection is the caller's leaving; 'close' tells it. A request's own errors
+    // are emitted only where somebody listens.
     response.on('error', ignore);
     this.allowOrigin(request, response);
     if (request.method === 'OPTIONS') {
@@ -51,6 +54,11 @@ export class DataPlaneListener {
     }
   }
 
+  /** Resolves when no request is on the road any more, or after `timeoutMs`. */
+  whenIdle(timeoutMs: number): Promise<void> {
+    return this.relay.whenIdle(timeoutMs);
+  }
+
   /** `GET /v1/models`: what this key may use. It takes nothing from the limits: it costs no upstream anything. */
   private answerModels(request: IncomingMessage, response: ServerResponse, model: string | null): void {
     try {
@@ -62,7 +70,7 @@ export class DataPlaneListener {
         return;
       }
       if (this.road.pool.findRoute(model) === null || !isUsable(model)) {
-        throw new WeirError('model_not_found', { message: `The model '${model}' does not exist.`, param: 'model' });
+        throw new WeirError('model_not_found', { message: `The model '${scrubSecrets(model)}' does not exist.`, param: 'model' });
       }
       send(response, 200, toModelObject(model));
     } catch (error) {
@@ -94,7 +102,10 @@ const ignore = (): void => undefined;
 
 function refuse(request: IncomingMessage, response: ServerResponse, error: WeirError, allow: string | null): void {
   if (allow !== null) response.setHeader('allow', allow);
-  if (!request.complete) response.setHeader('connection', 'close');
+  if (hasBodyToCome(request)) {
+    markClosing(request);
+    response.setHeader('connection', 'close');
+  }
   if (!error.row.retryHelps) response.setHeader('x-should-retry', 'false');
   send(response, error.status, toErrorBody(toOpenAiError(error)));
 }
@@ -106,5 +117,5 @@ function send(response: ServerResponse, status: number, body: Buffer): void {
 
 /** The path as far as it may be shown: without the query, which may hold a key, and not too long. */
 function toPath(request: IncomingMessage): string {
-  return (request.url ?? '').split('?', 1)[0].slice(0, 200);
+  return scrubSecrets((request.url ?? '').split('?', 1)[0].slice(0, 200));
 }

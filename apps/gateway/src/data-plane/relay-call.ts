@@ -7,13 +7,16 @@ import { type OpenAiError, toErrorBody, toErrorEvent, toOpenAiError } from '@wei
 import { type OperationDefinition } from '../operations';
 import { type Answer, type Attempt } from './attempt';
 import { type AttemptFailure } from './attempt-failure';
+import { BodyReader } from './body-reader';
 import { toCallerError } from './caller-error';
-import { toHeaderName } from './prepared-target';
+import { hasBodyToCome, markClosing } from './closing-connections';
+import { toHeaderName } from './prepared-call';
 import { type RequestFacts } from './request-facts';
 import { type Road } from './road';
 import { type Watched } from './watchdog';
 
 const STREAM_HEADERS = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no'];
+const PROCESSING_MS = /^\d{1,9}(\.\d{1,9})?$/;
 /** A caller that was refused may go on sending its body for so long before the connection is closed. */
 const LINGER_MS = 2000;
 
@@ -49,6 +52,7 @@ export class RelayCall implements Watched {
 
   private knownFacts: RequestFacts | null = null;
   private wakeUp: (() => void) | null = null;
+  private bodyReader: BodyReader | null = null;
 
   constructor(
     readonly road: Road,
@@ -60,7 +64,6 @@ export class RelayCall implements Watched {
     this.startedMs = road.clock.monotonicMs();
     this.requestId = uuidV7(this.startedAtMs);
     response.on('close', () => this.onClose());
-    response.on('drain', () => this.onCallerReads());
   }
 
   get facts(): RequestFacts {
@@ -72,6 +75,15 @@ export class RelayCall implements Watched {
     this.knownFacts = facts;
     this.model = facts.model;
     this.bodyReadMs = this.monotonicMs();
+  }
+
+  /** @throws WeirError body_too_large or client_closed_request */
+  async readBody(): Promise<Buffer> {
+    const reader = new BodyReader(this.request, this.road.configuration.maxBodyBytes);
+    this.bodyReader = reader;
+    const body = await reader.read();
+    this.bodyReader = null;
+    return body;
   }
 
   nowMs(): number {
@@ -109,16 +121,18 @@ export class RelayCall implements Watched {
     const headers = ['content-type', 'application/json', 'content-length', String(answer.body.length)];
     this.addHeaders(headers, attempt.candidate);
     const processing = answer.headers['openai-processing-ms'];
-    if (typeof processing === 'string') headers.push('openai-processing-ms', processing);
+    // Whatever an upstream writes there: only a number of milliseconds is passed on.
+    if (typeof processing === 'string' && PROCESSING_MS.test(processing)) headers.push('openai-processing-ms', processing);
     if (costNanos !== null) headers.push('x-weir-cost-usd', toUsdString(costNanos));
     this.writeHead(answer.httpStatus, headers);
-    this.response.end(answer.body);
+    endWith(this.response, answer.body);
     if (this.response.writableLength > 0) this.watchUntilSent();
   }
 
   /** Writes the head of a stream; its first event follows at once. */
   beginStream(attempt: Attempt): void {
     this.upstreamWaitMs += this.monotonicMs() - attempt.startedMs;
+    this.response.on('drain', () => this.onCallerReads());
     const headers = [...STREAM_HEADERS];
     this.addHeaders(headers, attempt.candidate);
     this.writeHead(200, headers);
@@ -169,9 +183,9 @@ export class RelayCall implements Watched {
     const body = toErrorBody(error);
     headers.push('content-type', 'application/json', 'content-length', String(body.length), 'x-request-id', this.requestId);
     if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
-    if (this.request.complete) {
+    if (!hasBodyToCome(this.request)) {
       this.writeHead(status, headers);
-      this.response.end(body);
+      endWith(this.response, body);
     } else {
       this.refuseRestOfBody(status, headers, body);
     }
@@ -183,6 +197,7 @@ export class RelayCall implements Watched {
    */
   private refuseRestOfBody(status: number, headers: string[], body: Buffer): void {
     headers.push('connection', 'close');
+    markClosing(this.request);
     this.writeHead(status, headers);
     this.response.write(body);
     const end = (): void => {
@@ -217,6 +232,7 @@ export class RelayCall implements Watched {
     if (this.response.writableFinished) return;
     this.isClosed = true;
     this.wakeUp?.();
+    this.bodyReader?.abandon();
     this.attempt?.abort();
   }
 
@@ -224,6 +240,15 @@ export class RelayCall implements Watched {
     this.deadlineMs = Infinity;
     this.attempt?.resume();
   }
+}
+
+/** A short answer goes out in one piece with its head, as a string; a Buffer would be a second piece beside it. */
+const ONE_PIECE_BYTES = 16 * 1024;
+
+function endWith(response: ServerResponse, body: Buffer): void {
+  // Each byte is a character of Latin-1, so the bytes come out as they are.
+  if (body.length <= ONE_PIECE_BYTES) response.end(body.toString('latin1'), 'latin1');
+  else response.end(body);
 }
 
 function pushRateLimitHeaders(headers: string[], admission: Admission): void {

@@ -2,10 +2,10 @@ import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Caller, mayUseModel } from '@weir/access';
 import { WeirError } from '@weir/kernel';
 import { type Admission, type LimitPlan, toLimitPlan, toRefusal } from '@weir/limits';
+import { scrubSecrets } from '@weir/platform';
 import { type ModelRoute } from '@weir/upstreams';
 import { type OperationDefinition } from '../operations';
 import { runAttempts } from './attempt-loop';
-import { readBody } from './body-reader';
 import { toCallerError } from './caller-error';
 import { findPresentedKey } from './presented-key';
 import { RelayCall } from './relay-call';
@@ -16,25 +16,43 @@ const limitPlans = new WeakMap<Caller, LimitPlan>();
 
 /** The road, for every operation alike: authenticate → admit → plan → attempt → relay → settle. */
 export class Relay {
+  private openCalls = 0;
+  private onIdle: () => void = () => undefined;
+
   constructor(private readonly road: Road) {}
 
   /** Answers the request in any case; never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse, definition: OperationDefinition, deployment: string | null): Promise<void> {
     const call = new RelayCall(this.road, definition, request, response);
     this.road.metrics.requestStarted();
+    this.openCalls += 1;
     try {
       await this.goDown(call, deployment);
     } catch (error) {
       this.answerError(call, error);
     }
     this.finish(call);
+    this.openCalls -= 1;
+    if (this.openCalls === 0) this.onIdle();
+  }
+
+  /** Resolves when no call is open, its usage rows handed to the ledger, or after `timeoutMs`. */
+  async whenIdle(timeoutMs: number): Promise<void> {
+    if (this.openCalls === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   private async goDown(call: RelayCall, deployment: string | null): Promise<void> {
     const caller = authenticate(this.road, call.request, call.startedAtMs);
     call.caller = caller;
     requireJson(call.request);
-    const body = await readBody(call.request, this.road.configuration.maxBodyBytes);
+    const body = await call.readBody();
     call.facts = parseRequestFacts(body, call.definition, deployment);
     const route = this.plan(caller, call);
     call.route = route;
@@ -61,10 +79,10 @@ export class Relay {
     const { model } = call.facts;
     const route = this.road.pool.findRoute(model);
     if (route === null || route.operation !== call.definition.operation) {
-      throw new WeirError('model_not_found', { message: `The model '${model}' does not exist or does not serve this operation.`, param: 'model' });
+      throw new WeirError('model_not_found', { message: `The model '${scrubSecrets(model)}' does not exist or does not serve this operation.`, param: 'model' });
     }
     if (!mayUseModel(caller, model)) {
-      throw new WeirError('model_not_allowed', { message: `This key may not use the model '${model}'.`, param: 'model' });
+      throw new WeirError('model_not_allowed', { message: `This key may not use the model '${scrubSecrets(model)}'.`, param: 'model' });
     }
     return route;
   }

@@ -1,4 +1,5 @@
 import { WeirError } from '@weir/kernel';
+import { scrubSecrets } from '@weir/platform';
 import { type ValidationError } from 'class-validator';
 
 /** A caller's field names may be of any length and hold anything: they are cut and cleaned before they are shown. */
@@ -17,7 +18,8 @@ export function toValidationError(errors: readonly ValidationError[]): WeirError
 
 /** A field name that is safe to show. */
 export function toShownField(name: string): string {
-  const clean = name.replace(/[^\x20-\x7e\u00a1-\ud7ff\ue000-\ufffd]/g, '?');
+  // A key that was pasted into a field's place is not repeated.
+  const clean = scrubSecrets(name).replace(/[^\x20-\x7e\u00a1-\ud7ff\ue000-\ufffd]/g, '?');
   return clean.length > SHOWN_FIELD_CHARACTERS ? clean.slice(0, SHOWN_FIELD_CHARACTERS) + '…' : clean;
 }
 
