@@ -43,6 +43,7 @@ export class RelayCall implements Watched {
   /** Time that attempts waited for an upstream's head, in milliseconds. */
   upstreamWaitMs = 0;
   deadlineMs = Infinity;
+  watchIndex = -1;
   attempt: Attempt | null = null;
   /** Where the last attempt went, for the log line. */
   upstreamName: string | null = null;
