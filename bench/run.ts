@@ -1,9 +1,9 @@
 /**
- * What a request and a stream's chunk cost in processor time: Weir with everything on (key check,
- * limits in Redis, usage rows in PostgreSQL, log lines) beside the bare Node proxy and nginx, in turn,
+ * What a request and a stream's chunk cost in processor time: Weir with key check, limits in Redis
+ * and usage rows in PostgreSQL, without and with log lines, beside the bare Node proxy and nginx, in turn,
  * in one run. Processor time is the operating system's account of each process; only the ratios of
  * one run mean anything. Needs Linux; measures nginx where it is installed.
- * Environment: ROUNDS (5), REQUESTS (10000), WARM_UP_REQUESTS (60000), RATE (2000), CONNECTIONS (64), STREAMS (64), and WEIR_NODE_FLAGS in place of those of `npm start`.
+ * Environment: ROUNDS (5), REQUESTS (10000), WARM_UP_REQUESTS (60000), RATE (2000), CONNECTIONS (64,256), STREAMS (64), and WEIR_NODE_FLAGS in place of those of `npm start`.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const REQUESTS = Number(process.env.REQUESTS ?? 10_000);
 /** Before anything is counted: a server that runs for days should not be judged by code that is still being compiled. */
 const WARM_UP_REQUESTS = Number(process.env.WARM_UP_REQUESTS ?? 60_000);
-const CONNECTIONS = Number(process.env.CONNECTIONS ?? 64);
+const CONNECTIONS = (process.env.CONNECTIONS ?? '64,256').split(',').map(Number);
 /** Requests a second in the paced run: what every contestant reaches with ease. */
 const RATE = Number(process.env.RATE ?? 2000);
 const STREAMS = Number(process.env.STREAMS ?? 64);
@@ -63,13 +63,13 @@ async function main(): Promise<void> {
     const contestants = await start(stops);
     const single = (rate: number | null, what: string): Promise<Measurement> =>
       measure(contestants, what, (contestant) => ({ ...toLoad(contestant, false), connections: CONNECTIONS, requests: REQUESTS, rate }), (result) => result.requests);
-    for (const contestant of contestants) await runLoad({ ...toLoad(contestant, false), connections: CONNECTIONS, requests: WARM_UP_REQUESTS, rate: null });
+    for (const contestant of contestants) await runLoad({ ...toLoad(contestant, false), connections: CONNECTIONS[0], requests: WARM_UP_REQUESTS, rate: null });
     const saturated = await single(null, 'a request, saturated');
     const paced = await single(RATE, 'a request, paced');
     const chunk = await measure(contestants, "a stream's event", (contestant) => ({
       ...toLoad(contestant, true), connections: STREAMS, requests: STREAMS * 3, rate: STREAMS * 20,
     }), (result) => result.events);
-    print(`a request (600 bytes in, 700 out), ${CONNECTIONS} connections that never rest`, saturated);
+    for (const [connections, measurement] of saturated) print(`a request (600 bytes in, 700 out), ${connections} connections that never rest`, measurement);
     print(`a request (600 bytes in, 700 out), ${RATE} a second`, paced);
     print(`a stream's event (${STREAM_CHUNKS} a stream, one each ${STREAM_GAP_MS} ms, ${STREAMS} streams at once)`, chunk);
   } finally {
@@ -86,26 +86,27 @@ async function start(stops: (() => unknown)[]): Promise<Contestant[]> {
   const upstreamUrl = `http://127.0.0.1:${upstream.port}`;
   const bare = await startChild(stops, 'bare-proxy.js', { UPSTREAM: upstreamUrl });
   const contestants: Contestant[] = [{ name: 'bare node proxy', port: bare.port, headers: { authorization: 'Bearer sk-upstream' }, pids: () => [bare.pid] }];
-  contestants.push(await startWeir(stops, upstreamUrl));
+  contestants.push(await startWeir(stops, upstreamUrl, 'weir', 'warn'));
+  contestants.push(await startWeir(stops, upstreamUrl, 'weir, with log lines', 'info'));
   const nginx = await startNginx(stops, upstream.port);
   if (nginx !== null) contestants.push(nginx);
   else console.log('nginx is not installed: left out');
   return contestants;
 }
 
-async function startWeir(stops: (() => unknown)[], upstreamUrl: string): Promise<Contestant> {
+async function startWeir(stops: (() => unknown)[], upstreamUrl: string, name: string, logLevel: string): Promise<Contestant> {
   const postgres = await startPrivatePostgres({ migrated: true });
   stops.push(() => postgres.destroy());
   const redis = await startPrivateRedis();
   stops.push(() => redis.stop());
-  const weir = await Weir.start({ databaseUrl: postgres.url, redisUrl: redis.url, nodeFlags: process.env.WEIR_NODE_FLAGS?.split(' ') });
+  const weir = await Weir.start({ databaseUrl: postgres.url, redisUrl: redis.url, environment: { LOG_LEVEL: logLevel }, nodeFlags: process.env.WEIR_NODE_FLAGS?.split(' ') });
   stops.push(() => weir.stop());
   const upstream = await addUpstream(weir, { name: 'bench', baseUrl: `${upstreamUrl}/v1`, secrets: ['sk-upstream'] });
   await addModel(weir, 'bench', [upstream.id]);
   const { key } = await addKey(weir, { limits: { rpm: 1_000_000_000, rpd: 1_000_000_000 } });
   await waitForModel(weir, key, 'bench');
   return {
-    name: 'weir, everything on',
+    name,
     port: Number(new URL(weir.url).port),
     headers: { authorization: `Bearer ${key}` },
     pids: () => [weir.child.pid ?? 0],

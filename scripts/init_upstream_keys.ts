@@ -1,7 +1,7 @@
 import { getEncryptionKeys } from '@weir/platform';
 import { KeyRing, UpstreamKeyVault } from '@weir/vault';
 import { importUpstreamKeys, type ImportReport } from '../apps/gateway/src/setup/import-upstream-keys';
-import { runScript, type ScriptInput, SUCCEEDED, UsageError } from './run-script';
+import { FAILED, runScript, type ScriptInput, SUCCEEDED, UsageError } from './run-script';
 import { withDatabase } from './with-database';
 
 const USAGE = 'usage: init_upstream_keys (reads UPSTREAM_TYPE, OPENAI_API_KEYS, AZURE_API_KEYS, … from the environment)';
@@ -14,10 +14,13 @@ export async function initUpstreamKeys({ args, environment, print }: ScriptInput
     return importUpstreamKeys(environment, dataSource, new UpstreamKeyVault(dataSource.manager, ring));
   });
   print(reports.length === 0 ? 'The environment holds no provider keys; nothing was done.\n' : reports.map(toText).join(''));
-  return SUCCEEDED;
+  return reports.some(({ hasOtherAddress }) => hasOtherAddress) ? FAILED : SUCCEEDED;
 }
 
-function toText({ upstream, madeUpstream, importedKeys, heldKeys, madeModels }: ImportReport): string {
+function toText({ upstream, madeUpstream, importedKeys, heldKeys, madeModels, hasOtherAddress }: ImportReport): string {
+  if (hasOtherAddress) {
+    return `${upstream}: left alone: it has another address than the environment; change that by the admin API, which asks for its keys again\n`;
+  }
   const models = madeModels.length === 0 ? '' : `\n  offers ${madeModels.join(', ')}`;
   return `${upstream}: ${madeUpstream ? 'made; ' : ''}${importedKeys} imported, ${heldKeys} held already${models}\n`;
 }

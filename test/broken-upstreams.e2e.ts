@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { chatAnswer, chatEvents, cut, DONE_EVENT, errorEvent, RawClient, type Reply, reset, respond, stall, toEvent } from '@weir/testing';
+import { readFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { chatAnswer, chatEvents, cut, DONE_EVENT, errorEvent, pause, RawClient, type Reply, reset, respond, stall, toEvent } from '@weir/testing';
 import { type ModelSetup, TestGateway, type TestModel } from './support/test-gateway';
 import { waitFor } from './support/wait-for';
 
@@ -275,3 +276,40 @@ describe('a caller that leaves', () => {
     return rows;
   }
 });
+
+describe('time limits of a stream', () => {
+  it('end one that sends nothing but comments, with a status, because nothing had begun', async () => {
+    const model = await gateway.addModel('gpt-comments', { timeoutMs: 300, streamTimeoutMs: 600 });
+    const comments = Array.from({ length: 200 }, () => [Buffer.from(': thinking\n\n'), pause(50)]).flat();
+    gateway.simulator.always(respond.stream(...comments));
+    const answer = await chat(model.name, true);
+    gateway.simulator.always(null);
+    expect([answer.status, JSON.parse(answer.text).error.code]).toEqual([504, 'upstream_timeout']);
+  });
+
+  it('end the connection of a caller who does not read the end of it', async () => {
+    const impatient = await TestGateway.start({ STREAM_TIMEOUT_MS: '600' });
+    const model = await impatient.addModel('gpt-large-end');
+    impatient.simulator.enqueue(respond.stream(toEvent({ choices: [{ index: 0, delta: { content: 'x'.repeat(25_000_000) } }] }), DONE_EVENT));
+    const body = JSON.stringify({ model: model.name, stream: true, messages: [{ role: 'user', content: 'x' }] });
+    const port = Number(new URL(impatient.weir.url).port);
+    const socket = connect(port, '127.0.0.1');
+    const closed = once(socket, 'close');
+    socket.on('error', () => undefined);
+    socket.pause();
+    socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: weir\r\ncontent-type: application/json\r\nauthorization: Bearer ${impatient.key}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    await impatient.simulator.waitForCalls(1);
+    expect(isServedStill(socket, port)).toBe(true);
+    await waitFor(() => !isServedStill(socket, port), { what: 'Weir to end the connection' });
+    socket.resume();
+    await closed;
+    await impatient.stop();
+  });
+});
+
+/** Whether the server's end of this connection is open, by the kernel's account (proc(5)): a client that does not read hears nothing. */
+function isServedStill(socket: Socket, port: number): boolean {
+  const toHex = (number: number | undefined): string => (number ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  const ends = new RegExp(`:${toHex(port)} [0-9A-F]+:${toHex(socket.localPort)} 01 `);
+  return ends.test(readFileSync('/proc/net/tcp', 'latin1'));
+}

@@ -161,7 +161,11 @@ async function listen(application: NestExpressApplication, configuration: Config
   const admin = createServer(express);
   const breakers = new BreakerGauges(metrics, road.pool);
   const scrapes = createServer((request, response) => {
-    void answerScrape(metrics, breakers, request.url ?? '').then(({ status, headers, body }) => response.writeHead(status, headers).end(body));
+    answerScrape(metrics, breakers, request.url ?? '').then(
+      ({ status, headers, body }) => response.writeHead(status, headers).end(body),
+      // A gauge that cannot be read must not end the process.
+      () => response.writeHead(500).end(),
+    );
   });
   closers.push(() => road.watchdog.close());
   closers.push(() => closeServer(scrapes), () => closeServer(admin));

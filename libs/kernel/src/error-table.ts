@@ -36,7 +36,6 @@ export const ERROR_TABLE = {
   limits_unavailable: { status: 503, message: 'Limits cannot be checked now.', type: 'server_error', retryHelps: true },
   ledger_unavailable: { status: 503, message: 'Usage cannot be recorded now.', type: 'server_error', retryHelps: true },
   database_unavailable: { status: 503, message: 'The database cannot be reached now.', type: 'server_error', retryHelps: true },
-  draining: { status: 503, message: 'This server is shutting down.', type: 'server_error', retryHelps: true },
   upstream_timeout: { status: 504, message: 'The upstream took too long to answer.', type: 'server_error', retryHelps: true },
 } as const satisfies Record<string, ErrorRow>;
 

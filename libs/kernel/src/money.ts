@@ -27,7 +27,7 @@ export function toUsdString(nanos: Nanos): string {
   return sign + whole + (fraction === '' ? '' : '.' + fraction);
 }
 
-/** Dollars as a caller writes them (a number or a decimal string) to whole nano-dollars, rounded to nearest. */
+/** Dollars as a caller writes them to whole nano-dollars, rounded to nearest. */
 export function toNanos(usd: number): Nanos {
   return Math.round(usd * NANOS_PER_USD);
 }

@@ -14,7 +14,7 @@ export interface UpstreamAddress {
 
 /**
  * What a failure says about the upstream, its key or the caller. It decides what the pool does:
- * - `bad_key`: the key is refused for good (401, 403, revoked); disable it, try another
+ * - `bad_key`: the key is refused for good (401, revoked, deactivated); disable it, try another
  * - `throttled`: this key is throttled for this model; cool it until `retryAfterMs`, try another
  * - `quota_exhausted`: the key's quota or credit is used up; park it, try another
  * - `fault`: the server failed (5xx, timeout, broken answer); counts toward the breakers, try another

@@ -64,12 +64,15 @@ export class UpstreamPool {
     return this.#routes.names;
   }
 
-  /** @param tried what this request tried before; none of it comes again */
-  pick(route: ModelRoute, tried: readonly Candidate[], nowMs: number): Candidate | PoolRefusal {
+  /**
+   * @param tried what this request tried before; none of it comes again
+   * @param isRetry true for another attempt of a request that was counted at its first
+   */
+  pick(route: ModelRoute, tried: readonly Candidate[], nowMs: number, isRetry = false): Candidate | PoolRefusal {
     if (!(route instanceof PoolRoute)) throw new TypeError('the route is not from a pool');
     if (tried.length === 0) {
       const first = this.#selection.select(route, NOTHING_TRIED, nowMs);
-      if (first instanceof PoolCandidate) this.#retryPolicy.countRequest(nowMs);
+      if (first instanceof PoolCandidate && !isRetry) this.#retryPolicy.countRequest(nowMs);
       return first;
     }
     return this.#selection.select(route, tried.map(toOwn), nowMs);

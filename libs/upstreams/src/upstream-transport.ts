@@ -1,6 +1,6 @@
 import { lookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { buildConnector, type Dispatcher, errors, Pool } from 'undici';
 import { isForbiddenAddress } from './forbidden-address';
 
 /** undici's own handler shape: the object that follows one attempt is the handler. */
@@ -33,7 +33,10 @@ const KEEP_ALIVE_MS = 4_000;
  * - An exception in `onResponseStart` or `onResponseData` aborts the attempt; anywhere else it is lost to undici.
  */
 export class UpstreamTransport {
-  readonly #agent: Agent;
+  /** One pool of connections for each origin, kept: there are as many as upstreams, and an idle one holds nothing. */
+  readonly #pools = new Map<string, Pool>();
+  readonly #options: Pool.Options;
+  #isClosed = false;
 
   constructor({
     connectTimeoutMs = CONNECT_TIMEOUT_MS,
@@ -42,7 +45,7 @@ export class UpstreamTransport {
     builtIns = new Map(),
     certificateAuthorities,
   }: UpstreamTransportOptions = {}) {
-    this.#agent = new Agent({
+    this.#options = {
       connect: toConnector(connectTimeoutMs, builtIns, certificateAuthorities),
       connections: connectionsPerOrigin,
       keepAliveTimeout: keepAliveMs,
@@ -50,7 +53,7 @@ export class UpstreamTransport {
       // HTTP/2 would put the calls of many callers on one connection, where one stall holds up
       // the others, and has other time limits.
       allowH2: false,
-    });
+    };
   }
 
   /**
@@ -69,18 +72,33 @@ export class UpstreamTransport {
     bodyTimeoutMs: number,
     handler: TransportHandler,
   ): void {
+    if (this.#isClosed) {
+      handler.onResponseError?.(null as never, new errors.ClientClosedError());
+      return;
+    }
     // undici keeps this object while a call waits for a connection, so it cannot be reused.
-    this.#agent.dispatch({ origin, method, path, headers, body, headersTimeout: headersTimeoutMs, bodyTimeout: bodyTimeoutMs }, handler);
+    this.#getPool(origin).dispatch({ origin, method, path, headers, body, headersTimeout: headersTimeoutMs, bodyTimeout: bodyTimeoutMs }, handler);
   }
 
   /** Takes no new calls and waits for the open ones. */
-  close(): Promise<void> {
-    return this.#agent.close();
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(Array.from(this.#pools.values(), (pool) => pool.close()));
   }
 
   /** Ends the open calls too; their handlers get an error of class `aborted`. */
-  destroy(): Promise<void> {
-    return this.#agent.destroy();
+  async destroy(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(Array.from(this.#pools.values(), (pool) => pool.destroy()));
+  }
+
+  #getPool(origin: string): Pool {
+    let pool = this.#pools.get(origin);
+    if (pool === undefined) {
+      pool = new Pool(origin, this.#options);
+      this.#pools.set(origin, pool);
+    }
+    return pool;
   }
 }
 

@@ -29,6 +29,6 @@ describe('UpstreamsModule', () => {
     const error = await new Promise<Error>((resolve) => {
       transport.dispatch('http://127.0.0.1:1', 'GET', '/', [], null, 1_000, 1_000, { onResponseError: (_controller, raised) => resolve(raised) });
     });
-    expect(error).toMatchObject({ code: 'UND_ERR_DESTROYED' });
+    expect(error).toMatchObject({ code: 'UND_ERR_CLOSED' });
   });
 });

@@ -128,6 +128,21 @@ export class JsonScanner {
     return -1;
   }
 
+  /** True when a member's decoded name differs from `name`, of lower-case letters, in nothing but the case. */
+  hasOtherSpelling(name: string): boolean {
+    for (let member = 0; member < this.memberCount; member += 1) {
+      const start = this.memberKeyStarts[member];
+      const end = this.memberKeyEnds[member];
+      if (this.equalsAscii(start, end, name)) continue;
+      // Nearly all are told apart by their length; only what has escapes or more than ASCII can be longer.
+      if (end - start !== name.length && (end - start > 6 * name.length || this.isPlain(start, end))) continue;
+      const decoded = this.decodeString(start, end);
+      // Upper case also takes the long s (U+017F) for an S, as such readers do.
+      if (decoded !== name && decoded.toUpperCase() === name.toUpperCase()) return true;
+    }
+    return false;
+  }
+
   memberValueStart(member: number): number {
     return this.memberValueStarts[member];
   }
@@ -395,6 +410,13 @@ export class JsonScanner {
   private hasEscape(start: number, end: number): boolean {
     for (let position = start; position < end; position += 1) if (this.bytes[position] === BACKSLASH) return true;
     return false;
+  }
+
+  private isPlain(start: number, end: number): boolean {
+    for (let position = start; position < end; position += 1) {
+      if (this.bytes[position] === BACKSLASH || this.bytes[position] >= 0x80) return false;
+    }
+    return true;
   }
 
   private decodeString(start: number, end: number): string {

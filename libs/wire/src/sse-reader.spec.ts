@@ -94,4 +94,8 @@ describe('SseReader', () => {
     expect(() => read(['data: ' + 'x'.repeat(2000)], 1000)).toThrow(SseEventTooLargeError);
     expect(() => read(Array.from({ length: 300 }, () => 'data: xxxx\n'), 1000)).toThrow(SseEventTooLargeError);
   });
+
+  it('stops at an event of lines without a byte and without an end', () => {
+    expect(() => read(Array.from({ length: 300 }, () => 'data:\n'), 1000)).toThrow(SseEventTooLargeError);
+  });
 });

@@ -144,7 +144,7 @@ export class SseReader {
     this.dataBytes = bytes;
     this.dataStart = start;
     this.dataEnd = end;
-    this.dataTotal += end - start;
+    this.dataTotal += end - start + LINE_COST_BYTES;
     if (this.dataTotal > this.maxEventBytes) throw new SseEventTooLargeError(this.maxEventBytes);
   }
 
@@ -190,6 +190,8 @@ export class SseReader {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** What keeping a line costs beside its bytes: lines without any, and no end to them, must reach the limit, too. */
+const LINE_COST_BYTES = 256;
 const NEW_LINE = Buffer.from('\n');
 
 function startsWithData(bytes: Buffer, start: number, end: number): boolean {

@@ -32,7 +32,7 @@ export async function runAttempts(call: RelayCall, route: ModelRoute): Promise<L
   for (;;) {
     let candidate = pool.pick(route, tried, call.nowMs());
     // A fault may pass: when there is nobody else, the same upstream and key are worth a retry.
-    if ('refused' in candidate && tried.length > refused.length) candidate = pool.pick(route, refused, call.nowMs());
+    if ('refused' in candidate && tried.length > refused.length) candidate = pool.pick(route, refused, call.nowMs(), true);
     if ('refused' in candidate) {
       return { kind: 'failed', error: last === null || isAboutKey(last) ? toRefusalError(candidate) : toWeirError(last) };
     }
@@ -63,8 +63,8 @@ async function runAttempt(call: RelayCall, attempt: Attempt, route: ModelRoute):
   const body = toUpstreamBody(call.facts, prepared.upstreamModelJson, upstream.address.options);
   const timeoutMs = upstream.timeoutMs ?? configuration.requestTimeoutMs;
   const bodyTimeoutMs = isStream ? (upstream.streamTimeoutMs ?? configuration.streamTimeoutMs) : timeoutMs;
-  // A stream may last as long as it keeps talking; a whole answer may not.
-  call.deadlineMs = isStream ? Infinity : attempt.startedMs + timeoutMs;
+  // A stream may last as long as it keeps talking, but its first event must come; a whole answer must come whole.
+  call.deadlineMs = attempt.startedMs + (isStream ? Math.max(timeoutMs, bodyTimeoutMs) : timeoutMs);
   call.attempt = attempt;
   watchdog.add(call);
   pool.started(candidate);

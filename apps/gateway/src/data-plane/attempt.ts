@@ -84,7 +84,9 @@ export class Attempt implements TransportHandler {
 
   /** The whole of an answer took too long. */
   expire(): void {
-    this.cancel({ ...toFailure('fault', this.httpStatus, 'deadline'), isTimeout: true });
+    // Without a connection, nobody was reached: that is no word about the key.
+    const failureClass = this.phase === 'connecting' ? 'endpoint' : 'fault';
+    this.cancel({ ...toFailure(failureClass, this.httpStatus, 'deadline'), isTimeout: true });
   }
 
   /** The caller reads again. */
@@ -184,13 +186,13 @@ export class Attempt implements TransportHandler {
     const status = this.httpStatus ?? 0;
     if (status < 200 || status >= 300) return this.readFailedAnswer();
     const body = this.takeBody();
-    if (this.call.facts.isStream) return failed(toFailure('fault', status, 'did_not_stream'));
     if (!scanner.scan(body, 0, body.length, LENIENT)) return failed(toFailure('fault', status, body.length === 0 ? 'empty' : 'invalid_json'));
     const error = scanner.findMember('error');
     if (error !== -1 && scanner.memberFirstByte(error) !== 0x6e) {
       const provider = this.provider.readFailure(toErrorStatus(body), this.headers, body, this.call.nowMs());
       return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_under_200' });
     }
+    if (this.call.facts.isStream) return failed(toFailure('fault', status, 'did_not_stream'));
     const usage = scanner.findMember('usage');
     if (usage !== -1) this.usage = this.provider.readUsage(scanner.parseMember(usage));
     this.outputTextBytes = scanner.textBytes;

@@ -1,11 +1,16 @@
 import { type IncomingMessage } from 'node:http';
 import { WeirError } from '@weir/kernel';
 
+/** A body that does not come in one piece is gathered in a buffer of this size at least. */
+const SMALLEST_BUFFER_BYTES = 16 * 1024;
+
 /** A request's body on its way in. */
 export class BodyReader {
-  private first: Buffer | null = null;
-  private more: Buffer[] | null = null;
+  /** What has come so far, in its first `length` bytes. */
+  private bytes: Buffer = EMPTY;
   private length = 0;
+  /** `bytes` was made here; the first chunk is kept as it came, because mostly it is the whole body. */
+  private isOwn = false;
   private reject: (error: WeirError) => void = () => undefined;
 
   constructor(
@@ -23,7 +28,7 @@ export class BodyReader {
     return new Promise((resolve, reject) => {
       this.reject = reject;
       this.request.on('data', (chunk: Buffer) => this.take(chunk));
-      this.request.on('end', () => resolve(this.more !== null ? Buffer.concat(this.more, this.length) : (this.first ?? EMPTY)));
+      this.request.on('end', () => resolve(this.bytes.length === this.length ? this.bytes : this.bytes.subarray(0, this.length)));
     });
   }
 
@@ -33,14 +38,28 @@ export class BodyReader {
   }
 
   private take(chunk: Buffer): void {
-    this.length += chunk.length;
-    if (this.length > this.maxBytes) {
+    const length = this.length + chunk.length;
+    if (length > this.maxBytes) {
       // What still comes is thrown away by whoever sends the refusal.
       this.request.removeAllListeners('data');
       this.reject(tooLarge(this.maxBytes));
-    } else if (this.first === null) this.first = chunk;
-    else if (this.more === null) this.more = [this.first, chunk];
-    else this.more.push(chunk);
+    } else if (this.length === 0) {
+      this.bytes = chunk;
+    } else {
+      this.makeRoom(length);
+      chunk.copy(this.bytes, this.length);
+    }
+    this.length = length;
+  }
+
+  /** Copied as they come: kept as objects, chunks of one byte each would take a hundred times their body's memory. */
+  private makeRoom(length: number): void {
+    if (this.isOwn && length <= this.bytes.length) return;
+    // Doubled, so that all copying together is linear.
+    const bytes = Buffer.allocUnsafe(Math.max(SMALLEST_BUFFER_BYTES, Math.min(2 * length, this.maxBytes)));
+    this.bytes.copy(bytes, 0, 0, this.length);
+    this.bytes = bytes;
+    this.isOwn = true;
   }
 }
 

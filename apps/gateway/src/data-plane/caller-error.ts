@@ -13,15 +13,17 @@ export function toCallerError(failure: AttemptFailure, secret: Secret): OpenAiEr
     type: scrub(provider.type ?? 'invalid_request_error', secret),
     param: provider.param === null ? null : scrub(provider.param, secret),
     code: provider.code === null ? null : scrub(provider.code, secret),
-    innerErrorJson: provider.innerErrorJson === null ? null : scrub(provider.innerErrorJson, secret),
+    innerErrorJson: provider.innerErrorJson === null ? null : scrubJson(provider.innerErrorJson, secret),
   };
 }
 
 /** A failed attempt as an error of Weir's own, in safe words. */
 export function toWeirError(failure: AttemptFailure): WeirError {
-  return new WeirError(toCode(failure), {
+  const code = toCode(failure);
+  return new WeirError(code, {
     message: toMessage(failure),
-    retryAfterMs: failure.retryAfterMs ?? undefined,
+    // Of one key it is not known when it works again, but a 503 says when to come back in any case.
+    retryAfterMs: failure.retryAfterMs ?? (code === 'no_upstream_available' ? DEFAULT_RETRY_AFTER_MS : undefined),
     detail: failure.reason,
   });
 }
@@ -78,4 +80,16 @@ function toMessage(failure: AttemptFailure): string | undefined {
 function scrub(text: string, secret: Secret): string {
   const key = secret.expose();
   return scrubSecrets(key === '' ? text : text.replaceAll(key, '[secret]'));
+}
+
+/** A mark in the place of a number, or behind half an escape, leaves no JSON: then all of it is left out. */
+function scrubJson(json: string, secret: Secret): string | null {
+  const scrubbed = scrub(json, secret);
+  if (scrubbed === json) return json;
+  try {
+    JSON.parse(scrubbed);
+    return scrubbed;
+  } catch {
+    return null;
+  }
 }

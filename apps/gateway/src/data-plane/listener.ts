@@ -9,6 +9,8 @@ import { authenticate, Relay } from './relay';
 import { type Road } from './road';
 import { matchRoute } from './route-table';
 
+const MAX_SHOWN_CHARACTERS = 200;
+
 type NodeListener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
@@ -70,7 +72,8 @@ export class DataPlaneListener {
         return;
       }
       if (this.road.pool.findRoute(model) === null || !isUsable(model)) {
-        throw new WeirError('model_not_found', { message: `The model '${scrubSecrets(model)}' does not exist.`, param: 'model' });
+        // Cut before it is scrubbed: looking for secrets in a long text of a caller's takes long.
+        throw new WeirError('model_not_found', { message: `The model '${scrubSecrets(model.slice(0, MAX_SHOWN_CHARACTERS))}' does not exist.`, param: 'model' });
       }
       send(response, 200, toModelObject(model));
     } catch (error) {
@@ -117,5 +120,5 @@ function send(response: ServerResponse, status: number, body: Buffer): void {
 
 /** The path as far as it may be shown: without the query, which may hold a key, and not too long. */
 function toPath(request: IncomingMessage): string {
-  return scrubSecrets((request.url ?? '').split('?', 1)[0].slice(0, 200));
+  return scrubSecrets((request.url ?? '').split('?', 1)[0].slice(0, MAX_SHOWN_CHARACTERS));
 }

@@ -14,16 +14,21 @@ interface PreparedCall {
 
 const prepared = new WeakMap<Candidate, PreparedCall>();
 
-/** The path, the headers and the model's name for a call. A wildcard target sends what the route's own `*` stood for. */
+/** The path, the headers and the model's name for a call. A target `*` sends what the caller's name has in its place. */
 export function prepareCall(candidate: Candidate, routeName: string, model: string, definition: OperationDefinition): PreparedCall {
   const { upstreamModel } = candidate.target;
-  if (upstreamModel === '*') return make(candidate, model.slice(routeName.length - 1), definition);
+  if (upstreamModel === '*') return make(candidate, toStarred(model, routeName), definition);
   let call = prepared.get(candidate);
   if (call === undefined) {
     call = make(candidate, upstreamModel, definition);
     prepared.set(candidate, call);
   }
   return call;
+}
+
+/** What the `*` of the route's name stands for; a route without one passes the name that was asked for. */
+function toStarred(model: string, routeName: string): string {
+  return routeName.endsWith('*') ? model.slice(routeName.length - 1) : model;
 }
 
 function make(candidate: Candidate, upstreamModel: string, { operation }: OperationDefinition): PreparedCall {

@@ -149,6 +149,12 @@ export class RelayCall implements Watched {
     this.response.end(toErrorEvent(error));
   }
 
+  /** After the last event of a stream, whole or broken. */
+  endStream(): void {
+    if (!this.response.writableEnded) this.response.end();
+    if (this.response.writableLength > 0) this.watchUntilSent();
+  }
+
   sendError(error: WeirError): void {
     this.errorCode = error.code;
     const headers: string[] = [];
@@ -238,7 +244,8 @@ export class RelayCall implements Watched {
   }
 
   private onCallerReads(): void {
-    this.deadlineMs = Infinity;
+    // Behind the end there is nothing more to come: what is left has its time to be read.
+    if (!this.response.writableEnded) this.deadlineMs = Infinity;
     this.attempt?.resume();
   }
 }

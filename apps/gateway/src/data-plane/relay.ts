@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Caller, mayUseModel } from '@weir/access';
 import { WeirError } from '@weir/kernel';
-import { type Admission, type LimitPlan, toLimitPlan, toRefusal } from '@weir/limits';
+import { type LimitPlan, toLimitPlan, toRefusal } from '@weir/limits';
 import { scrubSecrets } from '@weir/platform';
 import { type ModelRoute } from '@weir/upstreams';
 import { type OperationDefinition } from '../operations';
@@ -57,22 +57,14 @@ export class Relay {
     const route = this.plan(caller, call);
     call.route = route;
     if (!this.road.ledger.hasRoom()) throw new WeirError('ledger_unavailable', { retryAfterMs: 5000 });
-    const admission = await this.admit(getLimitPlan(this.road, caller));
+    const askedMs = call.monotonicMs();
+    const asked = this.road.limiter.admit(getLimitPlan(this.road, caller));
+    const admission = asked instanceof Promise ? await asked : asked;
+    if (asked instanceof Promise) this.road.metrics.limiterDecided('redis', call.monotonicMs() - askedMs);
     call.admission = admission;
     if (!admission.admitted) throw toRefusal(admission);
     if (call.isClosed) throw new WeirError('client_closed_request');
     await this.attempt(call, route);
-  }
-
-  private admit(plan: LimitPlan): Admission | Promise<Admission> {
-    const { limiter, metrics, clock } = this.road;
-    const askedMs = clock.monotonicMs();
-    const admission = limiter.admit(plan);
-    if (!(admission instanceof Promise)) return admission;
-    return admission.then((answer) => {
-      metrics.limiterDecided('redis', clock.monotonicMs() - askedMs);
-      return answer;
-    });
   }
 
   private plan(caller: Caller, call: RelayCall): ModelRoute {
@@ -94,7 +86,7 @@ export class Relay {
         if (!call.isClosed) call.sendAnswer(result.answer, result.attempt, call.costNanos);
         return;
       case 'streamed':
-        if (!call.response.writableEnded) call.response.end();
+        call.endStream();
         return;
       case 'refused_by_provider':
         call.sendProviderError(result.failure.provider?.status ?? 400, toCallerError(result.failure, result.candidate.key.secret), result.candidate);

@@ -20,6 +20,9 @@ export interface RequestFacts {
 }
 
 const MAX_MODEL_CHARACTERS = 256;
+/** The members whose values Weir relies on. */
+const CHECKED_MEMBERS = ['model', 'stream', 'stream_options'];
+const DOT_SEGMENT = /(?:^|[/\\])\.{1,2}(?:[/\\]|$)/;
 const scanner = new JsonScanner();
 
 /**
@@ -32,8 +35,9 @@ export function parseRequestFacts(body: Buffer, definition: OperationDefinition,
   if (body[scanner.valueStart] !== 0x7b) {
     throw new WeirError('invalid_request', { message: 'The body must be a JSON object.' });
   }
+  refuseOtherSpellings();
   const modelMember = scanner.findMember('model');
-  const model = deployment ?? readModel(modelMember);
+  const model = parseModel(deployment ?? readModel(modelMember));
   definition.checkBody(scanner);
   const isStream = readStream(definition);
   const streamOptions = isStream ? readStreamOptions() : null;
@@ -64,10 +68,31 @@ function readModel(member: number): string {
   const kind = toKind(scanner.memberFirstByte(member));
   const model = kind === 'string' ? scanner.stringMember(member) : null;
   if (model === null) throw new WeirError('invalid_request', { message: `Invalid type for 'model': expected string, but got ${kind}.`, param: 'model' });
+  return model;
+}
+
+/** @throws WeirError invalid_request or model_not_found for what can be no model's name */
+function parseModel(model: string): string {
   if (model === '' || model.length > MAX_MODEL_CHARACTERS) {
     throw new WeirError('invalid_request', { message: `Invalid 'model': it must have 1 to ${MAX_MODEL_CHARACTERS} characters.`, param: 'model' });
   }
+  // Half a surrogate pair cannot be written into a path, and a dot segment would lead out of Azure's deployments.
+  if (!model.isWellFormed() || DOT_SEGMENT.test(model)) {
+    throw new WeirError('model_not_found', { message: 'The model does not exist: this is no name of one.', param: 'model' });
+  }
   return model;
+}
+
+/**
+ * Servers written in Go take `Model` for `model`: beside the name that is held against the key's
+ * list, another spelling could name another model, or switch the usage off.
+ */
+function refuseOtherSpellings(): void {
+  for (const name of CHECKED_MEMBERS) {
+    if (scanner.hasOtherSpelling(name)) {
+      throw new WeirError('invalid_request', { message: `The key '${name}' must be written in lower case.`, param: name });
+    }
+  }
 }
 
 function readStream(definition: OperationDefinition): boolean {

@@ -12,8 +12,9 @@ export function toBanner(configuration: Configuration, environment: NodeJS.Proce
     `  admin    ${toUrl(configuration.adminHost, configuration.adminPort)}/admin/docs`,
     `  metrics  ${toUrl(configuration.metricsHost, configuration.metricsPort)}/metrics`,
   ];
-  for (const { upstream, importedKeys, heldKeys } of firstStart?.imports ?? []) {
-    lines.push(`  ${upstream}: ${importedKeys} ${importedKeys === 1 ? 'key' : 'keys'} imported from the environment, ${heldKeys} held already`);
+  for (const { upstream, importedKeys, heldKeys, hasOtherAddress } of firstStart?.imports ?? []) {
+    if (hasOtherAddress) lines.push(`  ${upstream}: has another address than the environment says, so its keys were not imported`);
+    else lines.push(`  ${upstream}: ${importedKeys} ${importedKeys === 1 ? 'key' : 'keys'} imported from the environment, ${heldKeys} held already`);
   }
   if (firstStart === null && PROVIDER_KEYS.some((name) => (environment[name] ?? '') !== '')) {
     lines.push('  The environment holds provider keys; npm run init-upstream-keys imports those that are not held yet.');

@@ -11,6 +11,8 @@ export interface ImportReport {
   readonly importedKeys: number;
   readonly heldKeys: number;
   readonly madeModels: readonly string[];
+  /** The upstream of that name has another address than the environment says: nothing was done to it. */
+  readonly hasOtherAddress: boolean;
 }
 
 /** An upstream as the environment describes it. */
@@ -103,14 +105,13 @@ async function importPlan(plan: UpstreamPlan, manager: EntityManager, vault: Ups
   const { origin } = parseBaseUrl(plan.baseUrl);
   const held = await manager.findOneBy(UpstreamEntity, { name: plan.name });
   if (held !== null && parseBaseUrl(held.baseUrl).origin !== origin) {
-    throw new WeirError('conflict', {
-      message: `The upstream '${plan.name}' has another address than the environment; change it by the admin API, which asks for its keys again`,
-    });
+    // An admin may have moved it on purpose: a key of the environment is not for that host.
+    return { upstream: plan.name, madeUpstream: false, importedKeys: 0, heldKeys: 0, madeModels: [], hasOtherAddress: true };
   }
   const upstreamId = held?.id ?? (await makeUpstream(plan, manager));
   const { imported, already } = await importKeys(plan, upstreamId, origin, vault);
   const madeModels = held === null ? await makeModels(plan, upstreamId, manager) : [];
-  return { upstream: plan.name, madeUpstream: held === null, importedKeys: imported, heldKeys: already, madeModels };
+  return { upstream: plan.name, madeUpstream: held === null, importedKeys: imported, heldKeys: already, madeModels, hasOtherAddress: false };
 }
 
 async function makeUpstream(plan: UpstreamPlan, manager: EntityManager): Promise<UpstreamId> {
