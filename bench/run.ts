@@ -61,11 +61,11 @@ async function main(): Promise<void> {
   const stops: (() => unknown)[] = [];
   try {
     const contestants = await start(stops);
-    const single = (rate: number | null, what: string): Promise<Measurement> =>
-      measure(contestants, what, (contestant) => ({ ...toLoad(contestant, false), connections: CONNECTIONS, requests: REQUESTS, rate }), (result) => result.requests);
-    for (const contestant of contestants) await runLoad({ ...toLoad(contestant, false), connections: CONNECTIONS[0], requests: WARM_UP_REQUESTS, rate: null });
-    const saturated = await single(null, 'a request, saturated');
-    const paced = await single(RATE, 'a request, paced');
+    const single = (connections: number, rate: number | null, what: string): Promise<Measurement> =>
+      measure(contestants, what, (contestant) => ({ ...toLoad(contestant, false), connections, requests: REQUESTS, rate }), (result) => result.requests);
+    const saturated = new Map<number, Measurement>();
+    for (const connections of CONNECTIONS) saturated.set(connections, await single(connections, null, `a request, ${connections} connections`));
+    const paced = await single(CONNECTIONS[0], RATE, 'a request, paced');
     const chunk = await measure(contestants, "a stream's event", (contestant) => ({
       ...toLoad(contestant, true), connections: STREAMS, requests: STREAMS * 3, rate: STREAMS * 20,
     }), (result) => result.events);
