@@ -63,6 +63,7 @@ async function main(): Promise<void> {
     const contestants = await start(stops);
     const single = (connections: number, rate: number | null, what: string): Promise<Measurement> =>
       measure(contestants, what, (contestant) => ({ ...toLoad(contestant, false), connections, requests: REQUESTS, rate }), (result) => result.requests);
+    for (const contestant of contestants) await runLoad({ ...toLoad(contestant, false), connections: CONNECTIONS[0], requests: WARM_UP_REQUESTS, rate: null });
     const saturated = new Map<number, Measurement>();
     for (const connections of CONNECTIONS) saturated.set(connections, await single(connections, null, `a request, ${connections} connections`));
     const paced = await single(CONNECTIONS[0], RATE, 'a request, paced');

@@ -25,16 +25,25 @@ function tellParentReady(configuration: Configuration): void {
   if (process.send !== undefined) process.send({ type: 'ready', port: configuration.port });
 }
 
-/** Turns SIGTERM and SIGINT into an orderly stop; a second one of them ends the process at once. */
+/** A terminal's Ctrl-C reaches this process twice under npm, which forwards what the terminal has sent already. */
+const SAME_SIGNAL_MS = 1000;
+
+/**
+ * Turns SIGTERM and SIGINT into an orderly stop; a later one of them ends the process at once. Before
+ * anything is served there is nothing to drain: then the first one ends it, and the embedded
+ * database, tied to this process, goes with it.
+ */
 class Stopper {
   private readonly asked: Promise<void>;
+  private isServing = false;
 
   constructor() {
     this.asked = new Promise((resolve) => {
-      let times = 0;
+      let firstMs: number | null = null;
       const onSignal = (): void => {
-        times += 1;
-        if (times > 1) process.exit(FAILED);
+        const nowMs = performance.now();
+        if (!this.isServing || (firstMs !== null && nowMs - firstMs > SAME_SIGNAL_MS)) process.exit(FAILED);
+        firstMs ??= nowMs;
         resolve();
       };
       process.on('SIGTERM', onSignal);
@@ -43,6 +52,7 @@ class Stopper {
   }
 
   async stopWhenAsked(gateway: RunningGateway): Promise<void> {
+    this.isServing = true;
     await this.asked;
     await gateway.stop();
     process.exit(0);

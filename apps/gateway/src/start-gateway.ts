@@ -78,12 +78,22 @@ async function open(configuration: Configuration, environment: NodeJS.ProcessEnv
   configureControlPlane(application, configuration, logger);
   await application.init();
   closers.push(() => application.close());
-  const isEmbedded = configuration.database.kind === 'embedded';
-  const firstStart = isEmbedded
-    ? await prepareFirstStart(environment, dataSource, application.get(AdminIdentities), application.get(ProxyKeys), application.get(UpstreamKeyVault))
-    : null;
   await followChanges(application, database.url, parts, closers);
   await listen(application, configuration, parts, closers);
+  return configuration.database.kind === 'embedded' ? makeFirstStart(application, environment, dataSource) : null;
+}
+
+/** After the ports are bound: a start that fails on one must not have made keys that nobody was shown. */
+async function makeFirstStart(application: NestExpressApplication, environment: NodeJS.ProcessEnv, dataSource: DataSource): Promise<FirstStart> {
+  const firstStart = await prepareFirstStart(
+    environment,
+    dataSource,
+    application.get(AdminIdentities),
+    application.get(ProxyKeys),
+    application.get(UpstreamKeyVault),
+  );
+  // The change feed would bring it in a moment; the first curl may be quicker.
+  await Promise.all([application.get(AccessSnapshot).load(), application.get(PoolRefresher).refresh()]);
   return firstStart;
 }
 
