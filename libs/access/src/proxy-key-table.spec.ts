@@ -1,5 +1,6 @@
 import { newId, type OrganizationId, type ProxyKeyId } from '@weir/kernel';
 import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type ProxyKeyRow } from './access-rows';
@@ -8,11 +9,18 @@ import { ProxyKeyTable } from './proxy-key-table';
 setFlagsFromString('--expose-gc');
 const collectGarbage: unknown = runInNewContext('gc');
 
-function measureMemory(): number {
+/** What is in use once nothing more is freed: what earlier test files left goes in several rounds. */
+async function measureMemory(): Promise<number> {
   if (typeof collectGarbage !== 'function') throw new Error('this runtime cannot collect garbage on demand');
-  collectGarbage();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+  let used = Infinity;
+  for (let round = 0; round < 20; round++) {
+    collectGarbage();
+    await nextTurn();
+    const { heapUsed, external } = process.memoryUsage();
+    if (Math.abs(used - heapUsed - external) < 100_000) break;
+    used = heapUsed + external;
+  }
+  return used;
 }
 
 function toRow(organizationId: OrganizationId, index: number): ProxyKeyRow {
@@ -30,16 +38,16 @@ function toRow(organizationId: OrganizationId, index: number): ProxyKeyRow {
 }
 
 describe('ProxyKeyTable', () => {
-  it('holds a hundred thousand keys of a thousand organizations in under 100 MB', () => {
+  it('holds a hundred thousand keys of a thousand organizations in under 100 MB', async () => {
     const organizationIds = Array.from({ length: 1000 }, () => newId<OrganizationId>());
-    const before = measureMemory();
+    const before = await measureMemory();
     const table = new ProxyKeyTable();
     for (let index = 0; index < 100_000; index++) {
       // As from the database: each row has texts of its own.
       const organizationId = Buffer.from(organizationIds[index % 1000]).toString() as OrganizationId;
       table.putKey(toRow(organizationId, index));
     }
-    const usedMegabytes = (measureMemory() - before) / 1024 / 1024;
+    const usedMegabytes = ((await measureMemory()) - before) / 1024 / 1024;
     expect(table.size).toBe(100_000);
     expect(usedMegabytes).toBeGreaterThan(5);
     expect(usedMegabytes).toBeLessThan(100);
