@@ -44,16 +44,6 @@ export function PlainText(max: number, options: FieldOptions = {}): PropertyDeco
 }
 
 /** A credential: printable ASCII without spaces, because it becomes a header. */
-export function Credential(max: number, options: FieldOptions = {}): PropertyDecorator {
-  return field(
-    'credential',
-    (value) => isCredential(value, max),
-    `must be 1 to ${max} printable ASCII characters without spaces`,
-    { type: String, minLength: 1, maxLength: max, writeOnly: true },
-    options,
-  );
-}
-
 export function isCredential(value: unknown, max: number): value is string {
   return typeof value === 'string' && value.length >= 1 && value.length <= max && /^[\x21-\x7e]+$/.test(value);
 }
