@@ -43,11 +43,6 @@ export function PlainText(max: number, options: FieldOptions = {}): PropertyDeco
   return field('text', test, `must be a text of at most ${max} characters without control characters`, { type: String, maxLength: max }, options);
 }
 
-/** A credential: printable ASCII without spaces, because it becomes a header. */
-export function isCredential(value: unknown, max: number): value is string {
-  return typeof value === 'string' && value.length >= 1 && value.length <= max && /^[\x21-\x7e]+$/.test(value);
-}
-
 export function Email(options: FieldOptions = {}): PropertyDecorator {
   const test = (value: unknown): boolean => isPlainText(value, 3, 254) && /^[^\s@]+@[^\s@]+$/.test(value);
   return field('email', test, 'must be an e-mail address', { type: String, format: 'email' }, options);
