@@ -3,12 +3,14 @@
  * error table, usage units, money and the wrapper that keeps a secret out of a log.
  * Everything here is pure, or touches nothing but the processor.
  */
+export * from './budget';
 export * from './clock';
 export * from './error-table';
 export * from './ids';
 export * from './money';
 export * from './operation';
 export * from './request-id';
+export * from './scope-limits';
 export * from './secret';
 export * from './usage-units';
 export * from './weir-error';
