@@ -36,6 +36,18 @@ export interface Configuration {
   readonly defaultRpd: number;
   /** What happens to limits while Redis does not answer: each process counts its share, or nothing is admitted. */
   readonly limitsWithoutRedis: 'local' | 'refuse';
+  /** The same for requests open at the same time. */
+  readonly concurrencyWithoutRedis: 'local' | 'refuse';
+  /** The same for budgets: `local` counts only while this is the only process. */
+  readonly budgetsWithoutRedis: 'local' | 'refuse';
+  /** What a call is charged whose caller left before its answer was there: its worst case, its prompt, or nothing. */
+  readonly abortedCallCharge: 'estimate' | 'input' | 'none';
+  /** The spool takes no new work beyond this. */
+  readonly spoolMaxBytes: number;
+  /** How long a record may be written before it is forced to the disk; 0 forces each one. */
+  readonly spoolFsyncMs: number;
+  /** Rows of the ledger older than this go; 0 keeps them for ever. */
+  readonly usageRetentionDays: number;
   readonly requestTimeoutMs: number;
   readonly streamTimeoutMs: number;
   readonly maxBodyBytes: number;
@@ -107,6 +119,12 @@ const VARIABLES = z.object({
   DEFAULT_RPM: integer(0, 1_000_000_000).default(60),
   DEFAULT_RPD: integer(0, 1_000_000_000).default(1000),
   LIMITS_WITHOUT_REDIS: z.enum(['local', 'refuse'], 'must be local or refuse').default('local'),
+  CONCURRENCY_WITHOUT_REDIS: z.enum(['local', 'refuse'], 'must be local or refuse').default('local'),
+  BUDGETS_WITHOUT_REDIS: z.enum(['local', 'refuse'], 'must be local or refuse').default('refuse'),
+  ABORTED_CALL_CHARGE: z.enum(['estimate', 'input', 'none'], 'must be estimate, input or none').default('input'),
+  SPOOL_MAX_BYTES: size().default(1024 * MEGABYTE),
+  SPOOL_FSYNC_MS: integer(0, 60_000).default(50),
+  USAGE_RETENTION_DAYS: integer(0, 36_500).default(0),
   REQUEST_TIMEOUT_MS: durationMs().default(60_000),
   STREAM_TIMEOUT_MS: durationMs().default(300_000),
   SHUTDOWN_TIMEOUT_MS: durationMs().default(300_000),
@@ -150,6 +168,12 @@ export function loadConfiguration(environment: NodeJS.ProcessEnv): Configuration
     defaultRpm: variables.DEFAULT_RPM,
     defaultRpd: variables.DEFAULT_RPD,
     limitsWithoutRedis: variables.LIMITS_WITHOUT_REDIS,
+    concurrencyWithoutRedis: variables.CONCURRENCY_WITHOUT_REDIS,
+    budgetsWithoutRedis: variables.BUDGETS_WITHOUT_REDIS,
+    abortedCallCharge: variables.ABORTED_CALL_CHARGE,
+    spoolMaxBytes: variables.SPOOL_MAX_BYTES,
+    spoolFsyncMs: variables.SPOOL_FSYNC_MS,
+    usageRetentionDays: variables.USAGE_RETENTION_DAYS,
     requestTimeoutMs: variables.REQUEST_TIMEOUT_MS,
     streamTimeoutMs: variables.STREAM_TIMEOUT_MS,
     maxBodyBytes: variables.MAX_BODY_BYTES,

@@ -23,3 +23,4 @@ export { type ChangeBatch, type ChangeKind, type SnapshotChange } from './change
 export { type ChangeListener } from './change-listener-queue';
 export * from './data-directory';
 export * from './database-server';
+export * from './is-public-address';
