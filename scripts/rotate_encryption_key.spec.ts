@@ -1,11 +1,14 @@
-import { newId, Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
+import { newId, type OrganizationId, Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
+import { OrganizationEntity } from '@weir/access';
 import { createDataSource } from '@weir/platform';
-import { KeyRing, UpstreamKeyEntity, UpstreamKeyVault } from '@weir/vault';
+import { KeyRing, SealedTexts, UpstreamKeyEntity, UpstreamKeyVault } from '@weir/vault';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DataSource } from 'typeorm';
+import { findAlertWebhook } from '../apps/gateway/src/admin/organizations/find-alert-webhook';
+import { toWebhookSecretPlace } from '../apps/gateway/src/alerts/to-webhook-secret-place';
 import { createTestDatabase, type TestDatabase } from '../test/support/postgres';
 import { rotateEncryptionKey } from './rotate_encryption_key';
 import { FAILED, SUCCEEDED, toExitCode, WRONG_USAGE } from './run-script';
@@ -23,7 +26,7 @@ let keyId: UpstreamKeyId;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'weir-script-'));
   database = await createTestDatabase();
-  dataSource = await createDataSource(database.url, 2, [UpstreamKeyEntity]).initialize();
+  dataSource = await createDataSource(database.url, 2, [UpstreamKeyEntity, OrganizationEntity]).initialize();
   upstreamId = newId<UpstreamId>();
   await dataSource.query(`INSERT INTO upstreams (id, name, provider, base_url) VALUES ($1, 'one', 'openai', $2)`, [upstreamId, `${ORIGIN}/v1`]);
   keyId = (await makeVault(OLD).add({ upstreamId, origin: ORIGIN, secret: new Secret('sk-canary') })).id;
@@ -60,6 +63,27 @@ describe('rotate_encryption_key', () => {
     });
     expect(opened.map(({ id, secret }) => [id, secret.expose()])).toEqual([[keyId, 'sk-canary']]);
     for (const text of [printed, told]) expect(text).not.toMatch(/canary|[0-9a-f]{64}/);
+  });
+
+  it('re-encrypts the secrets of webhooks, and keeps quiet about the older keys while one of them does not open', async () => {
+    const [good, lost] = [newId<OrganizationId>(), newId<OrganizationId>()];
+    const add = async (id: OrganizationId, ring: string) => {
+      const sealed = await new SealedTexts(KeyRing.parse(ring)).seal(new Secret('whsec_canary'), toWebhookSecretPlace(id));
+      await dataSource.query(`INSERT INTO organizations (id, name, alert_webhook_url, alert_webhook_secret) VALUES ($1, $2, 'https://a.example/', $3)`, [id, id, sealed]);
+    };
+    await add(good, OLD);
+    await add(lost, `old:${randomBytes(32).toString('hex')}`);
+    const failed = await run(`${NEW},${OLD}`);
+    expect(failed.code).toBe(FAILED);
+    expect(failed.printed).toContain('Webhook secrets re-encrypted: 1.');
+    expect(failed.printed).toContain(`The webhook secret of organization ${lost} does not open`);
+    expect(failed.printed).not.toMatch(/may leave the ring|canary/);
+    const found = await findAlertWebhook(dataSource.manager, new SealedTexts(KeyRing.parse(NEW)), good);
+    expect(found?.secret.expose()).toBe('whsec_canary');
+    await dataSource.query('UPDATE organizations SET alert_webhook_url = NULL, alert_webhook_secret = NULL WHERE id = $1', [lost]);
+    const done = await run(`${NEW},${OLD}`);
+    expect([done.code, done.printed]).toEqual([SUCCEEDED, expect.stringContaining('Webhook secrets re-encrypted: 0.')]);
+    expect(done.printed).toContain('may leave the ring');
   });
 
   it('finds nothing to do the second time', async () => {

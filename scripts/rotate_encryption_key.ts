@@ -1,15 +1,16 @@
 import { type UpstreamId } from '@weir/kernel';
 import { getEncryptionKeys } from '@weir/platform';
 import { BaseUrlError, parseBaseUrl, UpstreamEntity } from '@weir/upstreams';
-import { KeyRing, type RotationReport, UpstreamKeyVault } from '@weir/vault';
+import { KeyRing, type RotationReport, SealedTexts, UpstreamKeyVault } from '@weir/vault';
 import { type DataSource } from 'typeorm';
+import { rotateAlertWebhooks, type WebhookRotation } from '../apps/gateway/src/admin/organizations/rotate-alert-webhooks';
 import { FAILED, runScript, type ScriptInput, SUCCEEDED, UsageError } from './run-script';
 import { withDatabase } from './with-database';
 
 const USAGE = 'usage: rotate_encryption_key (no arguments; put the new key first in ENCRYPTION_KEYS, keep the old ones behind it)';
 
 /**
- * Re-encrypts every upstream key that the first key of the ring has not written. Safe while Weir
+ * Re-encrypts every upstream key and webhook secret that the first key of the ring has not written. Safe while Weir
  * serves, once every process has the new ring; after an interruption run it again.
  */
 export async function rotateEncryptionKey({ args, environment, print, tell }: ScriptInput): Promise<number> {
@@ -20,8 +21,9 @@ export async function rotateEncryptionKey({ args, environment, print, tell }: Sc
       findOrigin: (upstreamId) => findOrigin(dataSource, upstreamId),
       onProgress: ({ rotated, remaining }) => tell(`${rotated} re-encrypted, ${remaining} to go\n`),
     });
-    print(toText(report, ring));
-    return report.remaining === 0 ? SUCCEEDED : FAILED;
+    const webhooks = await rotateAlertWebhooks(dataSource.manager, new SealedTexts(ring));
+    print(toText(report, webhooks, ring));
+    return report.remaining === 0 && webhooks.unreadable.length === 0 ? SUCCEEDED : FAILED;
   });
 }
 
@@ -36,10 +38,13 @@ async function findOrigin(dataSource: DataSource, upstreamId: UpstreamId): Promi
   }
 }
 
-function toText({ rotated, skipped, failures, remaining }: RotationReport, ring: KeyRing): string {
+function toText({ rotated, skipped, failures, remaining }: RotationReport, webhooks: WebhookRotation, ring: KeyRing): string {
   const lines = [`Upstream keys re-encrypted with "${ring.writingKeyId}": ${rotated}; changed by others meanwhile: ${skipped}.`];
   for (const { upstreamKeyId, reason } of failures) lines.push(`Upstream key ${upstreamKeyId} was left as it is: ${reason}.`);
+  lines.push(`Webhook secrets re-encrypted: ${webhooks.rotated}.`);
+  for (const id of webhooks.unreadable) lines.push(`The webhook secret of organization ${id} does not open: set its alert webhook anew.`);
   if (remaining > 0) lines.push(`Upstream keys that still need an older key: ${remaining}. Keep the older keys in the ring.`);
+  else if (webhooks.unreadable.length > 0) lines.push('Keep the older keys in the ring until the webhooks are set anew.');
   else if (ring.all().length > 1) lines.push('No row needs the older keys any more. They may leave the ring once every process writes with the new one.');
   else lines.push('To rotate, put a new key in front: ENCRYPTION_KEYS=<new id>:<64 hex digits>,<the present entry>.');
   return lines.join('\n') + '\n';

@@ -170,7 +170,7 @@ describe('limits', () => {
   /** What has been used of each of a key's windows, as every process sees it. */
   async function usedOf(keyId: string, at = weir): Promise<Record<string, number>> {
     const { data } = await at.admin<{ data: JsonValue[] }>('GET', `/limits?key_id=${keyId}`);
-    return Object.fromEntries(data[0].windows.map((window: JsonValue) => [window.name, window.used]));
+    return Object.fromEntries(data[0].limits.map((limit: JsonValue) => [limit.name, limit.used]));
   }
 
   it('20 a minute over two processes admit exactly 20 of 60 requests at once', async () => {

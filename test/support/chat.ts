@@ -6,6 +6,9 @@ export interface ChatOptions {
   readonly content?: string;
   readonly stream?: boolean;
   readonly signal?: AbortSignal;
+  /** More members of the body. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A whole answer of the data plane. */
@@ -22,8 +25,8 @@ export function openChat(weir: Pick<Weir, 'url'>, key: string, model: string, op
   const messages = [{ role: 'user', content: options.content ?? 'Hello, Weir!' }];
   return fetch(`${weir.url}/v1/chat/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-    body: JSON.stringify({ model, messages, ...(options.stream === true ? { stream: true } : {}) }),
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}`, ...options.headers },
+    body: JSON.stringify({ model, messages, ...(options.stream === true ? { stream: true } : {}), ...options.fields }),
     signal: options.signal,
   });
 }

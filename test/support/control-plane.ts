@@ -19,6 +19,7 @@ import { ModelEntity, ModelTargetEntity, PoolRefresher, UpstreamEntity, Upstream
 import { KeyRing, UpstreamKeyEntity, UpstreamKeyVault, VaultModule } from '@weir/vault';
 import { type Redis } from 'ioredis';
 import { type DataSource } from 'typeorm';
+import { BudgetAlertEntity } from '../../apps/gateway/src/alerts/budget-alert.entity';
 import { AdminModule } from '../../apps/gateway/src/admin/admin.module';
 import { AuditRecordEntity } from '../../apps/gateway/src/admin/audit/audit-record.entity';
 import { configureControlPlane } from '../../apps/gateway/src/admin/configure-control-plane';
@@ -39,6 +40,7 @@ const ENTITIES = [
   ModelEntity,
   ModelTargetEntity,
   AuditRecordEntity,
+  BudgetAlertEntity,
 ];
 
 /** Whatever an answer held: a test says what it expects of it. */

@@ -3,7 +3,9 @@ import { systemClock } from '@weir/kernel';
 import { createDataSource } from '@weir/platform';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from './wait-for';
 
@@ -19,6 +21,8 @@ export interface WeirOptions {
   readonly databaseUrl: string;
   readonly redisUrl?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where its spool is; a folder of its own that goes with it when absent. Whoever starts a Weir again on what the first one left names one. */
+  readonly dataDirectory?: string;
   /** Flags of Node itself; those of `npm start` when absent. */
   readonly nodeFlags?: readonly string[];
 }
@@ -49,6 +53,7 @@ export class Weir {
   /** Starts one on free ports and resolves when it is ready. */
   static async start(options: WeirOptions): Promise<Weir> {
     const adminKey = await createAdminKey(options.databaseUrl);
+    const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'weir-test-data-'));
     const ports = [await findFreePort(), await findFreePort(), await findFreePort()] as const;
     const child = fork(MAIN, {
       cwd: ROOT,
@@ -63,12 +68,14 @@ export class Weir {
         DATABASE_URL: options.databaseUrl,
         ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
         ENCRYPTION_KEY: TEST_ENCRYPTION_KEY,
+        WEIR_DATA_DIR: dataDirectory,
         DEFAULT_RPM: '0',
         DEFAULT_RPD: '0',
         ...options.environment,
       },
     });
     const weir = new Weir(child, ports, adminKey);
+    if (options.dataDirectory === undefined) child.on('exit', () => rmSync(dataDirectory, { recursive: true, force: true }));
     const ready = once(child, 'message', { signal: AbortSignal.timeout(START_TIMEOUT_MS) });
     const died = once(child, 'exit').then(() => {
       throw new Error(`Weir ended before it was ready:\n${weir.output}`);

@@ -1,21 +1,29 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { AccessModule, AccessSnapshot, AdminKeyEntity, OrganizationEntity, ProjectEntity, ProxyKeyEntity, UserEntity } from '@weir/access';
 import { type Clock } from '@weir/kernel';
-import { LedgerModule, LedgerWriter } from '@weir/ledger';
-import { Limiter, LimitsModule } from '@weir/limits';
+import { LedgerModule, LedgerWriter, PriceTable, UsageRollups } from '@weir/ledger';
+import { LimitsModule, type LimitsModuleOptions, Meter } from '@weir/limits';
 import { CLOCK, CONFIGURATION, type Configuration, LOGGER, Metrics, PlatformModule, type PlatformParts, type WeirLogger } from '@weir/platform';
 import { ModelEntity, ModelTargetEntity, UpstreamEntity, UpstreamPool, UpstreamsModule, UpstreamTransport } from '@weir/upstreams';
 import { type KeyRing, UpstreamKeyEntity, UpstreamKeyVault, VaultModule } from '@weir/vault';
 import { type Logger } from 'pino';
 import { AdminModule } from './admin/admin.module';
 import { AuditRecordEntity } from './admin/audit/audit-record.entity';
+import { AlertsModule } from './alerts/alerts.module';
+import { BudgetAlertEntity } from './alerts/budget-alert.entity';
+import { BudgetAlerts } from './alerts/budget-alerts';
+import { CallPlans } from './data-plane/call-plans';
+import { Idempotency } from './data-plane/idempotency/idempotency';
+import { IdempotencyModule } from './data-plane/idempotency/idempotency.module';
 import { RequestLog } from './data-plane/request-log';
 import { ROAD, type Road } from './data-plane/road';
+import { RoutePrices } from './data-plane/route-prices';
 import { Watchdog } from './data-plane/watchdog';
 import { SessionKey } from './admin/session/session-key';
 import { HealthModule } from './health/health.module';
 import { type Readiness } from './health/readiness';
 import { UpstreamLatencies } from './health/upstream-latencies';
+import { LedgerBudgetSource, LedgerWindowSource } from './meter-sources';
 import { DEMO_HOST } from './setup/first-start';
 import { StoredPoolState } from './stored-pool-state';
 
@@ -31,6 +39,7 @@ export const ENTITIES = [
   ModelEntity,
   ModelTargetEntity,
   AuditRecordEntity,
+  BudgetAlertEntity,
 ];
 
 export interface GatewayParts extends PlatformParts {
@@ -47,6 +56,9 @@ export interface GatewayParts extends PlatformParts {
 export class GatewayModule {
   static forRoot(parts: GatewayParts): DynamicModule {
     const vault = VaultModule.forRoot(parts.keyRing);
+    const upstreams = joinUpstreamsWithVault(vault, parts);
+    const alerts = AlertsModule.forRoot(parts.keyRing);
+    const idempotency = IdempotencyModule.forRoot(parts.keyRing);
     const latencies = new UpstreamLatencies();
     const adminModule = AdminModule.forRoot({
       imports: [AccessModule, vault, LedgerModule],
@@ -58,21 +70,18 @@ export class GatewayModule {
         PlatformModule.forRoot(parts),
         AccessModule,
         vault,
-        LimitsModule.forRoot({
-          redis: parts.redis,
-          clock: parts.clock,
-          withoutRedis: parts.configuration.limitsWithoutRedis,
-          onAvailability: toAvailabilityLog(parts),
-        }),
         LedgerModule,
-        joinUpstreamsWithVault(vault, parts),
+        upstreams,
+        alerts,
+        idempotency,
+        joinMeter([LedgerModule, upstreams, alerts], parts),
         adminModule,
         HealthModule.forRoot({ adminModule, readiness: parts.readiness, latencies }),
       ],
       providers: [
         {
           provide: ROAD,
-          inject: [CONFIGURATION, CLOCK, LOGGER, Metrics, AccessSnapshot, Limiter, UpstreamPool, UpstreamTransport, LedgerWriter],
+          inject: [CONFIGURATION, CLOCK, LOGGER, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency],
           useFactory: (...libs: RoadLibs) => toRoad(libs, latencies),
         },
       ],
@@ -81,14 +90,17 @@ export class GatewayModule {
   }
 }
 
-type RoadLibs = [Configuration, Clock, WeirLogger, Metrics, AccessSnapshot, Limiter, UpstreamPool, UpstreamTransport, LedgerWriter];
+type RoadLibs = [Configuration, Clock, WeirLogger, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency];
 
-function toRoad([configuration, clock, logger, metrics, access, limiter, pool, transport, ledger]: RoadLibs, latencies: UpstreamLatencies): Road {
+function toRoad([configuration, clock, logger, metrics, access, meter, pool, transport, ledger, idempotency]: RoadLibs, latencies: UpstreamLatencies): Road {
   return {
     configuration,
     clock,
     authenticate: (presentedKey, nowMs) => access.authenticate(presentedKey, nowMs),
-    limiter,
+    meter,
+    plans: new CallPlans(configuration),
+    prices: new RoutePrices(new PriceTable()),
+    idempotency,
     pool,
     transport,
     ledger,
@@ -109,6 +121,32 @@ function joinUpstreamsWithVault(vaultModule: DynamicModule, { demoPort }: Gatewa
       sink: new StoredPoolState(vault, logger),
       transport: { builtIns: new Map([[DEMO_HOST, demoPort]]) },
     }),
+  });
+}
+
+/** The meter asks the ledger where a counter is missing, tells it when a hold is settled, and has alerts raised. */
+function joinMeter(imports: NonNullable<ModuleMetadata['imports']>, parts: GatewayParts): DynamicModule {
+  const { configuration, clock, redis, dataSource } = parts;
+  return LimitsModule.forRootAsync({
+    imports,
+    inject: [LedgerWriter, UpstreamPool, BudgetAlerts],
+    useFactory: (writer: LedgerWriter, pool: UpstreamPool, alerts: BudgetAlerts): LimitsModuleOptions => {
+      const rollups = new UsageRollups(dataSource, clock, configuration.usageRetentionDays);
+      return {
+        redis,
+        clock,
+        withoutRedis: {
+          limits: configuration.limitsWithoutRedis,
+          concurrency: configuration.concurrencyWithoutRedis,
+          budgets: configuration.budgetsWithoutRedis,
+        },
+        budgetSource: new LedgerBudgetSource(writer, rollups),
+        windowSource: new LedgerWindowSource(rollups, pool, clock),
+        onAvailability: toAvailabilityLog(parts),
+        onSettled: (requestId) => writer.releaseHold(requestId),
+        onBudget: (organizationId, limit, state) => alerts.noticeSpent(organizationId, limit, state),
+      };
+    },
   });
 }
 

@@ -4,6 +4,8 @@ import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { AccessSnapshot, AdminIdentities, ProxyKeys } from '@weir/access';
 import { systemClock } from '@weir/kernel';
+import { LedgerWriter } from '@weir/ledger';
+import { Meter } from '@weir/limits';
 import {
   ChangeFeed,
   type Configuration,
@@ -79,6 +81,7 @@ async function open(configuration: Configuration, environment: NodeJS.ProcessEnv
   await application.init();
   closers.push(() => application.close());
   await followChanges(application, database.url, parts, closers);
+  await recoverMeter(application, parts);
   await listen(application, configuration, parts, closers);
   return configuration.database.kind === 'embedded' ? makeFirstStart(application, environment, dataSource) : null;
 }
@@ -163,6 +166,20 @@ async function followChanges(application: NestExpressApplication, url: string, p
   parts.readiness.snapshotLoaded('upstreams');
 }
 
+/**
+ * What processes that died have left is stored and settled before the first request is admitted: a
+ * budget that nobody has counted yet is counted from the ledger.
+ */
+async function recoverMeter(application: NestExpressApplication, { redis, logger }: GatewayParts): Promise<void> {
+  const meter = application.get(Meter);
+  await application.get(LedgerWriter).recover(async (calls) => {
+    await Promise.all(calls.map((call) => meter.settleRecovered(call)));
+  });
+  if (redis !== null) return;
+  const windows = await meter.preloadDayWindows();
+  if (windows > 0) logger.info({ rows: windows }, 'counted the windows of a day from the ledger');
+}
+
 async function listen(application: NestExpressApplication, configuration: Configuration, { metrics, readiness }: GatewayParts, closers: Closers): Promise<void> {
   const express = application.getHttpAdapter().getInstance() as Express;
   const road = application.get<Road>(ROAD);
@@ -186,6 +203,7 @@ async function listen(application: NestExpressApplication, configuration: Config
     await dataPlane.drain(configuration.shutdownTimeoutMs);
     // What was cut is settled only after its socket's end is heard of.
     await listener.whenIdle(SETTLE_TIMEOUT_MS);
+    await road.meter.whenSettled(SETTLE_TIMEOUT_MS);
   });
   await dataPlane.listen(configuration.port, configuration.host).catch((error: unknown) => {
     throw toListenError(error, 'PORT', configuration.port);

@@ -10,6 +10,7 @@ export interface ProxyKeyRow {
   readonly secret_hash: Buffer;
   readonly models: string[];
   readonly limits: unknown;
+  readonly budgets: unknown;
   readonly expires_at_ms: number | null;
   readonly revoked: boolean;
 }
@@ -17,6 +18,8 @@ export interface ProxyKeyRow {
 export interface TenantRow<Id> {
   readonly id: Id;
   readonly enabled: boolean;
+  readonly limits: unknown;
+  readonly budgets: unknown;
 }
 
 /** A page is parsed in one go on the thread that serves requests: some 2 ms at this size. */
@@ -24,9 +27,11 @@ const PAGE_ROWS = 1000;
 const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
 
 const SELECT_KEYS = `
-  SELECT id, organization_id, project_id, public_id, secret_hash, models, limits,
+  SELECT id, organization_id, project_id, public_id, secret_hash, models, limits, budgets,
     (extract(epoch FROM expires_at) * 1000)::float8 AS expires_at_ms, revoked_at IS NOT NULL AS revoked
   FROM proxy_keys`;
+
+const SELECT_TENANTS = 'SELECT id, enabled, limits, budgets FROM';
 
 /** Every proxy key, a page at a time, so that no more than a page is ever held as rows. */
 export async function* readAllProxyKeys(manager: EntityManager): AsyncGenerator<readonly ProxyKeyRow[]> {
@@ -46,12 +51,12 @@ export function readProxyKeys(manager: EntityManager, ids: readonly string[]): P
 
 /** The named organizations, as many as there still are. */
 export function readOrganizations(manager: EntityManager, ids: readonly string[]): Promise<TenantRow<OrganizationId>[]> {
-  return inPages(ids, (page) => manager.query('SELECT id, enabled FROM organizations WHERE id = ANY($1::uuid[])', [page]));
+  return inPages(ids, (page) => manager.query(`${SELECT_TENANTS} organizations WHERE id = ANY($1::uuid[])`, [page]));
 }
 
 /** The named projects, as many as there still are. */
 export function readProjects(manager: EntityManager, ids: readonly string[]): Promise<TenantRow<ProjectId>[]> {
-  return inPages(ids, (page) => manager.query('SELECT id, enabled FROM projects WHERE id = ANY($1::uuid[])', [page]));
+  return inPages(ids, (page) => manager.query(`${SELECT_TENANTS} projects WHERE id = ANY($1::uuid[])`, [page]));
 }
 
 async function inPages<Row>(ids: readonly string[], read: (page: readonly string[]) => Promise<Row[]>): Promise<Row[]> {

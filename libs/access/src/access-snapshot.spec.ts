@@ -1,4 +1,4 @@
-import { newId, type OrganizationId, type ProjectId, type ProxyKeyId, WeirError } from '@weir/kernel';
+import { newId, type OrganizationId, NO_LIMITS, type ProjectId, type ProxyKeyId, WeirError } from '@weir/kernel';
 import { type ChangeKind, createDataSource, type SnapshotChange } from '@weir/platform';
 import { type DataSource, type EntityManager } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres';
@@ -10,7 +10,7 @@ const NOW_MS = Date.UTC(2026, 10, 20);
 let database: TestDatabase;
 let dataSource: DataSource;
 let organizationId: OrganizationId;
-const unreadable: ProxyKeyId[] = [];
+const unreadable: [kind: string, id: string][] = [];
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -47,24 +47,28 @@ interface KeySettings {
   projectId?: ProjectId | null;
   models?: string[];
   limits?: object;
+  budgets?: object;
   expiresAtMs?: number | null;
 }
 
-async function addKey({ owner = organizationId, projectId = null, models = [], limits = {}, expiresAtMs = null }: KeySettings = {}) {
+async function addKey({ owner = organizationId, projectId = null, models = [], limits = {}, budgets = [], expiresAtMs = null }: KeySettings = {}) {
   const id = newId<ProxyKeyId>();
   const { key, publicId, secretHash } = generateProxyKey();
   await run(
-    `INSERT INTO proxy_keys (id, organization_id, project_id, name, public_id, secret_hash, models, limits, expires_at)
-     VALUES ($1, $2, $3, 'key', $4, $5, $6, $7, $8)`,
-    [id, owner, projectId, publicId, secretHash, models, limits, expiresAtMs === null ? null : new Date(expiresAtMs)],
+    `INSERT INTO proxy_keys (id, organization_id, project_id, name, public_id, secret_hash, models, limits, expires_at, budgets)
+     VALUES ($1, $2, $3, 'key', $4, $5, $6, $7, $8, $9)`,
+    [id, owner, projectId, publicId, secretHash, models, limits, expiresAtMs === null ? null : new Date(expiresAtMs), JSON.stringify(budgets)],
   );
   return { id, key, publicId };
 }
 
+const STORED_BUDGETS = [{ amount_nanos: 1_500_000_001, period: 'month', model: 'gpt-4o', alerts: [50, 100], reset_at_ms: 7 }];
+const BUDGETS = [{ amountNanos: 1_500_000_001, period: 'month', model: 'gpt-4o', alerts: [50, 100], resetAtMs: 7 }];
+
 const changed = (kind: ChangeKind, objectId: string): SnapshotChange[] => [{ kind, objectId }];
 
 function makeSnapshot(manager: EntityManager = dataSource.manager): AccessSnapshot {
-  return new AccessSnapshot(manager, (keyId) => unreadable.push(keyId));
+  return new AccessSnapshot(manager, (kind, id) => unreadable.push([kind, id]));
 }
 
 async function loadSnapshot(): Promise<AccessSnapshot> {
@@ -103,7 +107,9 @@ function makeHeldManager() {
 describe('authenticate', () => {
   it('answers who calls and what the key allows', async () => {
     const projectId = await addProject();
-    const { id, key, publicId } = await addKey({ projectId, models: ['gpt-4o', 'openai/*'], limits: { rpm: 0 }, expiresAtMs: NOW_MS + 5 });
+    const { id, key, publicId } = await addKey({ projectId, models: ['gpt-4o', 'openai/*'], limits: { rpm: 0 }, budgets: STORED_BUDGETS, expiresAtMs: NOW_MS + 5 });
+    await run(`UPDATE projects SET limits = '{"tpm": 9}'`);
+    await run(`UPDATE organizations SET limits = '{"concurrency": 4}', budgets = $1`, [JSON.stringify(STORED_BUDGETS)]);
     const snapshot = await loadSnapshot();
     expect(snapshot.authenticate(key, NOW_MS)).toEqual({
       keyId: id,
@@ -111,8 +117,9 @@ describe('authenticate', () => {
       organizationId,
       projectId,
       models: new Set(['gpt-4o', 'openai/*']),
-      requestsPerMinute: 0,
-      requestsPerDay: null,
+      key: { id, limits: { ...NO_LIMITS, requestsPerMinute: 0 }, budgets: BUDGETS },
+      project: { id: projectId, limits: { ...NO_LIMITS, tokensPerMinute: 9 }, budgets: [] },
+      organization: { id: organizationId, limits: { ...NO_LIMITS, concurrency: 4 }, budgets: BUDGETS },
       expiresAtMs: NOW_MS + 5,
     });
   });
@@ -183,7 +190,41 @@ describe('authenticate', () => {
     const snapshot = await loadSnapshot();
     expect(refusalOf(snapshot, broken.key).code).toBe('invalid_api_key');
     expect(snapshot.authenticate(good.key, NOW_MS).keyId).toBe(good.id);
-    expect(unreadable).toEqual([broken.id]);
+    expect(unreadable).toEqual([['proxy_key', broken.id]]);
+  });
+
+  it('leaves out a key whose budgets cannot be read, one of an unknown period too', async () => {
+    const broken = [await addKey({ budgets: {} }), await addKey({ budgets: [{ ...STORED_BUDGETS[0], period: 'quarter' }] })];
+    const snapshot = await loadSnapshot();
+    for (const { key } of broken) expect(refusalOf(snapshot, key).code).toBe('invalid_api_key');
+    expect(unreadable.toSorted()).toEqual(broken.map(({ id }) => ['proxy_key', id]).toSorted());
+  });
+
+  it('reads what a newer version added to limits and budgets as far as it is known', async () => {
+    const { key } = await addKey({ limits: { rpm: 5, images_per_hour: 2 }, budgets: [{ ...STORED_BUDGETS[0], region: 'eu' }] });
+    const snapshot = await loadSnapshot();
+    expect(snapshot.authenticate(key, NOW_MS).key).toMatchObject({ limits: { requestsPerMinute: 5 }, budgets: BUDGETS });
+    expect(unreadable).toEqual([]);
+  });
+
+  it.each([
+    ['organization', 'organizations', `limits = '{"rpm": "many"}'`],
+    ['organization', 'organizations', `budgets = '[{"period": "quarter", "amount_nanos": 1, "alerts": []}]'`],
+    ['project', 'projects', `limits = '[]'`],
+    ['project', 'projects', `budgets = '{}'`],
+  ] as const)('lets no key of an %s in when its row says what cannot be read, and again when it can (%s: %s)', async (kind, table, broken) => {
+    const projectId = await addProject();
+    const { key } = await addKey({ projectId });
+    const id = kind === 'project' ? projectId : organizationId;
+    const snapshot = await loadSnapshot();
+    await run(`UPDATE ${table} SET ${broken} WHERE id = $1`, [id]);
+    await snapshot.apply(changed(kind, id));
+    expect(refusalOf(snapshot, key)).toEqual({ code: 'permission_denied', message: `The limits or budgets of the key's ${kind} cannot be read.` });
+    expect(unreadable).toEqual([[kind, id]]);
+    expect(refusalOf(await loadSnapshot(), key).code).toBe('permission_denied');
+    await run(`UPDATE ${table} SET limits = '{}', budgets = '[]' WHERE id = $1`, [id]);
+    await snapshot.apply(changed(kind, id));
+    expect(snapshot.authenticate(key, NOW_MS).organizationId).toBe(organizationId);
   });
 });
 
@@ -223,7 +264,7 @@ describe('apply', () => {
     await run(`UPDATE proxy_keys SET models = '{gpt-4o}', limits = '{"rpd": 7}' WHERE id = $1`, [id]);
     await snapshot.apply(changed('proxy_key', id));
     const after = snapshot.authenticate(key, NOW_MS);
-    expect(after).toMatchObject({ models: new Set(['gpt-4o']), requestsPerDay: 7 });
+    expect(after).toMatchObject({ models: new Set(['gpt-4o']), key: { limits: { requestsPerDay: 7 } } });
     expect(after).not.toBe(before);
 
     await run('UPDATE proxy_keys SET revoked_at = now() WHERE id = $1', [id]);
@@ -261,6 +302,28 @@ describe('apply', () => {
     await run('UPDATE projects SET enabled = true');
     await snapshot.apply([...changed('organization', organizationId), ...changed('project', projectId)]);
     expect(states()).toEqual(ids);
+  });
+
+  it('makes another caller, at the next request, when limits or budgets of its organization or project change, and only then', async () => {
+    const projectId = await addProject();
+    const [inProject, outside] = [await addKey({ projectId }), await addKey()];
+    const foreign = await addKey({ owner: await addOrganization() });
+    const snapshot = await loadSnapshot();
+    const look = () => [inProject, outside, foreign].map(({ key }) => snapshot.authenticate(key, NOW_MS));
+    const compare = async (kind: 'organization' | 'project', id: string, sql: string) => {
+      const before = look();
+      await run(sql, [id]);
+      await snapshot.apply(changed(kind, id));
+      return look().map((caller, index) => caller === before[index]);
+    };
+    expect(await compare('organization', organizationId, `UPDATE organizations SET limits = '{"rpm": 5}' WHERE id = $1`)).toEqual([false, false, true]);
+    expect(look()[0].organization).toBe(look()[1].organization);
+    expect(look()[0].organization.limits.requestsPerMinute).toBe(5);
+    expect(await compare('organization', organizationId, `UPDATE organizations SET name = name || '!' WHERE id = $1`)).toEqual([true, true, true]);
+    expect(await compare('project', projectId, `UPDATE projects SET budgets = '${JSON.stringify(STORED_BUDGETS)}' WHERE id = $1`)).toEqual([false, true, true]);
+    expect(look()[0].project?.budgets).toEqual(BUDGETS);
+    expect(await compare('project', projectId, `UPDATE projects SET enabled = true WHERE id = $1`)).toEqual([true, true, true]);
+    expect(await compare('project', projectId, `UPDATE projects SET budgets = '[]' WHERE id = $1`)).toEqual([false, true, true]);
   });
 
   it('refuses the keys of a deleted organization as soon as its deletion is told', async () => {

@@ -1,13 +1,10 @@
-import { type ProxyKeyId, WeirError } from '@weir/kernel';
+import { WeirError } from '@weir/kernel';
 import { type ChangeKind, type SnapshotChange } from '@weir/platform';
 import { type EntityManager } from 'typeorm';
-import { type ProxyKeyRow, readAllProxyKeys, readOrganizations, readProjects, readProxyKeys, type TenantRow } from './access-rows';
+import { readAllProxyKeys, readOrganizations, readProjects, readProxyKeys } from './access-rows';
 import { type Caller } from './caller';
 import { hashKey, looksMistyped, parseKey } from './key-format';
-import { type ProxyKeyEntry, ProxyKeyTable, type TenantState, type TenantStates } from './proxy-key-table';
-
-/** Told of a row that cannot be understood; its key does not work until the row is put right. */
-export type UnreadableKeyListener = (keyId: ProxyKeyId, error: unknown) => void;
+import { type ProxyKeyEntry, ProxyKeyTable, type TenantReadings, type TenantState, type UnreadableRowListener } from './proxy-key-table';
 
 /**
  * Every proxy key in memory, so that a caller is known without the database. Reads come one after
@@ -19,7 +16,7 @@ export class AccessSnapshot {
 
   constructor(
     private readonly manager: EntityManager,
-    private readonly onUnreadableKey: UnreadableKeyListener,
+    private readonly onUnreadableRow: UnreadableRowListener,
   ) {}
 
   /** The number of keys held, revoked and expired ones included. */
@@ -54,12 +51,15 @@ export class AccessSnapshot {
     const entry = this.table.findMatch(parsed.publicId, hashKey(presented));
     if (entry === null) throw refusal();
     refuseUnusable(entry, nowMs);
-    return (entry.caller ??= toCaller(entry));
+    const { caller, organization, project } = entry;
+    // New limits of a tenant are a new caller to all of its keys, at their next request.
+    if (caller !== null && caller.organization === organization.scope && caller.project === (project === null ? null : project.scope)) return caller;
+    return (entry.caller = toCaller(entry));
   }
 
   private async loadTable(): Promise<void> {
-    const table = new ProxyKeyTable();
-    for await (const page of readAllProxyKeys(this.manager)) this.putKeys(table, page);
+    const table = new ProxyKeyTable(this.onUnreadableRow);
+    for await (const page of readAllProxyKeys(this.manager)) for (const row of page) table.putKey(row);
     table.setTenants(await this.readTenants(table.organizationIds, table.projectIds));
     this.table = table;
   }
@@ -73,25 +73,17 @@ export class AccessSnapshot {
     const tenants = await this.readTenants([...organizationIds], [...projectIds]);
     // From here to the end nothing waits: no request sees a key without its organization.
     for (const id of keyIds) table.removeKey(id);
-    this.putKeys(table, keys);
+    for (const row of keys) table.putKey(row);
     table.setTenants(tenants);
   }
 
-  private async readTenants(organizationIds: readonly string[], projectIds: readonly string[]): Promise<TenantStates> {
+  private async readTenants(organizationIds: readonly string[], projectIds: readonly string[]): Promise<TenantReadings> {
     const projects = await readProjects(this.manager, projectIds);
     const organizations = await readOrganizations(this.manager, organizationIds);
-    return { organizations: toStates(organizationIds, organizations), projects: toStates(projectIds, projects) };
-  }
-
-  private putKeys(table: ProxyKeyTable, rows: readonly ProxyKeyRow[]): void {
-    for (const row of rows) {
-      try {
-        table.putKey(row);
-      } catch (error) {
-        // One broken row must not keep every other caller out; without limits it must not work either.
-        this.onUnreadableKey(row.id, error);
-      }
-    }
+    return {
+      organizations: { askedIds: organizationIds, rows: organizations },
+      projects: { askedIds: projectIds, rows: projects },
+    };
   }
 
   private inTurn(read: () => Promise<void>): Promise<void> {
@@ -102,16 +94,17 @@ export class AccessSnapshot {
   }
 }
 
-function toCaller(entry: ProxyKeyEntry): Caller {
+function toCaller({ keyId, publicId, organization, project, models, limits, budgets, expiresAtMs }: ProxyKeyEntry): Caller {
   return {
-    keyId: entry.keyId,
-    publicId: entry.publicId,
-    organizationId: entry.organization.id,
-    projectId: entry.project === null ? null : entry.project.id,
-    models: entry.models,
-    requestsPerMinute: entry.limits.requestsPerMinute,
-    requestsPerDay: entry.limits.requestsPerDay,
-    expiresAtMs: entry.expiresAtMs,
+    keyId,
+    publicId,
+    organizationId: organization.scope.id,
+    projectId: project === null ? null : project.scope.id,
+    models,
+    key: { id: keyId, limits, budgets },
+    project: project === null ? null : project.scope,
+    organization: organization.scope,
+    expiresAtMs,
   };
 }
 
@@ -121,8 +114,15 @@ function refuseUnusable(entry: ProxyKeyEntry, nowMs: number): void {
   if (organization.state === 'unknown' || project?.state === 'unknown') throw refusal();
   if (entry.revoked) throw refusal('The API key has been revoked.');
   if (entry.expiresAtMs !== null && nowMs >= entry.expiresAtMs) throw new WeirError('key_expired');
+  refuseUnreadable(organization.state, 'organization');
+  if (project !== null) refuseUnreadable(project.state, 'project');
   if (organization.state === 'disabled') throw new WeirError('permission_denied', { message: "The key's organization is disabled." });
   if (project?.state === 'disabled') throw new WeirError('permission_denied', { message: "The key's project is disabled." });
+}
+
+/** No fault of the caller's and none of the key's: "invalid key" would make a client throw a good key away. */
+function refuseUnreadable(state: TenantState, whose: string): void {
+  if (state === 'unreadable') throw new WeirError('permission_denied', { message: `The limits or budgets of the key's ${whose} cannot be read.` });
 }
 
 function toFormatRefusal(presented: string): WeirError {
@@ -135,10 +135,4 @@ function refusal(message?: string): WeirError {
 
 function toObjectIds(changes: readonly SnapshotChange[], kind: ChangeKind): string[] {
   return [...new Set(changes.filter((change) => change.kind === kind).map((change) => change.objectId))];
-}
-
-function toStates(ids: readonly string[], rows: readonly TenantRow<string>[]): ReadonlyMap<string, TenantState> {
-  const states = new Map<string, TenantState>(ids.map((id) => [id, 'unknown']));
-  for (const { id, enabled } of rows) states.set(id, enabled ? 'enabled' : 'disabled');
-  return states;
 }

@@ -14,8 +14,8 @@ import { ProxyKeys } from './proxy-keys';
       provide: AccessSnapshot,
       inject: [DATA_SOURCE, LOGGER],
       useFactory: (dataSource: DataSource, logger: Logger) =>
-        new AccessSnapshot(dataSource.manager, (keyId, error) => {
-          logger.error({ keyId, err: error }, 'a proxy key cannot be read and does not work');
+        new AccessSnapshot(dataSource.manager, (kind, objectId, error) => {
+          logger.error({ kind, objectId, err: error }, 'a row cannot be read: its key, or its keys, do not work');
         }),
     },
     {

@@ -1,5 +1,6 @@
-import { type OrganizationId, type ProjectId } from '@weir/kernel';
+import { type OrganizationId, type ProjectId, type StoredScopeLimits } from '@weir/kernel';
 import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn } from 'typeorm';
+import { type StoredBudget } from './parse-budgets';
 
 /** A part of an organization. */
 @Entity({ name: 'projects' })
@@ -15,6 +16,14 @@ export class ProjectEntity {
 
   @Column({ type: 'boolean', default: true })
   enabled: boolean;
+
+  /** May hold more than these fields, if a newer version wrote it. */
+  @Column({ type: 'jsonb', default: () => "'{}'" })
+  limits: StoredScopeLimits;
+
+  /** May hold more than these fields, if a newer version wrote it. */
+  @Column({ type: 'jsonb', default: () => "'[]'" })
+  budgets: StoredBudget[];
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;

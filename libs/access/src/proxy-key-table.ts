@@ -1,23 +1,39 @@
-import { type OrganizationId, type ProjectId, type ProxyKeyId } from '@weir/kernel';
-import { type ProxyKeyRow } from './access-rows';
+import { type Budget, NO_LIMITS, type OrganizationId, type ProjectId, type ProxyKeyId, readStoredScopeLimits, type ScopeLimits } from '@weir/kernel';
+import { type ProxyKeyRow, type TenantRow } from './access-rows';
 import { type Caller } from './caller';
 import { Interner } from './interner';
-import { type KeyLimits, readStoredKeyLimits } from './key-limits';
+import { type LimitedScope } from './limited-scope';
+import { NO_BUDGETS, readStoredBudgets } from './parse-budgets';
 import { DUMMY_SLOT, type HashSlot, SecretHashTable } from './secret-hash-table';
 
-/** `unknown` until its row is read, and again when the row is gone: such a tenant's keys do not work. */
-export type TenantState = 'enabled' | 'disabled' | 'unknown';
+/**
+ * `unknown` until its row is read, and again when the row is gone; `unreadable` when its limits or
+ * budgets cannot be understood. The keys of both do not work: not even without limits.
+ */
+export type TenantState = 'enabled' | 'disabled' | 'unknown' | 'unreadable';
 
-/** States by id, as they were read; `unknown` for a row that is gone. */
-export interface TenantStates {
-  readonly organizations: ReadonlyMap<string, TenantState>;
-  readonly projects: ReadonlyMap<string, TenantState>;
+/** What was read of organizations or projects: a row that was asked for and is missing is gone. */
+export interface TenantReading<Id extends string> {
+  readonly askedIds: readonly string[];
+  readonly rows: readonly TenantRow<Id>[];
 }
 
+export interface TenantReadings {
+  readonly organizations: TenantReading<OrganizationId>;
+  readonly projects: TenantReading<ProjectId>;
+}
+
+/** A table whose rows may turn out unreadable. */
+export type RowKind = 'proxy_key' | 'organization' | 'project';
+
+/** Told of a row that cannot be understood; its key, or all of its keys, do not work until it is put right. */
+export type UnreadableRowListener = (kind: RowKind, id: string, error: unknown) => void;
+
 /** One object an organization or project, shared by its keys: switching it off reaches all of them at once. */
-export interface Tenant<Id> {
-  readonly id: Id;
+export interface Tenant<Id extends string> {
   state: TenantState;
+  /** Replaced, never changed, when limits or budgets are others: callers of old are known by it. */
+  scope: LimitedScope<Id>;
 }
 
 /** A proxy key in memory. */
@@ -28,14 +44,15 @@ export interface ProxyKeyEntry {
   readonly organization: Tenant<OrganizationId>;
   readonly project: Tenant<ProjectId> | null;
   readonly models: ReadonlySet<string> | null;
-  readonly limits: KeyLimits;
+  readonly limits: ScopeLimits;
+  readonly budgets: readonly Budget[];
   readonly expiresAtMs: number | null;
   readonly revoked: boolean;
   /** Made at the key's first request: most keys of a large installation are not in use in one process. */
   caller: Caller | null;
 }
 
-/** All proxy keys with the state of what they belong to. Some 320 bytes a key, 430 with its caller (measured). */
+/** All proxy keys with the state of what they belong to. Some 320 bytes a key, 470 with its caller; two budgets that no other key has add 390 (measured). */
 export class ProxyKeyTable {
   private readonly hashes = new SecretHashTable();
   private readonly byPublicId = new Map<string, ProxyKeyEntry>();
@@ -43,7 +60,10 @@ export class ProxyKeyTable {
   private readonly organizations = new Map<string, Tenant<OrganizationId>>();
   private readonly projects = new Map<string, Tenant<ProjectId>>();
   private readonly modelLists = new Interner<ReadonlySet<string>>();
-  private readonly limits = new Interner<KeyLimits>();
+  private readonly limits = new Interner<ScopeLimits>();
+  private readonly budgetLists = new Interner<readonly Budget[]>();
+
+  constructor(private readonly onUnreadableRow: UnreadableRowListener) {}
 
   get size(): number {
     return this.byId.size;
@@ -67,27 +87,15 @@ export class ProxyKeyTable {
     return matches ? entry : null;
   }
 
-  /**
-   * Replaces the key with what its row says now.
-   * @throws when the row cannot be understood; the key is then gone, and does not work.
-   */
+  /** Replaces the key with what its row says now. When it cannot be understood the key is gone, and does not work. */
   putKey(row: ProxyKeyRow): void {
     this.removeKey(row.id);
-    const limits = readStoredKeyLimits(row.limits);
-    const entry: ProxyKeyEntry = {
-      keyId: row.id,
-      publicId: row.public_id,
-      hashSlot: this.hashes.add(row.secret_hash),
-      organization: getTenant(this.organizations, row.organization_id),
-      project: row.project_id === null ? null : getTenant(this.projects, row.project_id),
-      models: row.models.length === 0 ? null : this.internModels(row.models),
-      limits: this.limits.intern(`${limits.requestsPerMinute}|${limits.requestsPerDay}`, () => limits),
-      expiresAtMs: row.expires_at_ms,
-      revoked: row.revoked,
-      caller: null,
-    };
-    this.byId.set(entry.keyId, entry);
-    this.byPublicId.set(entry.publicId, entry);
+    try {
+      this.addKey(row);
+    } catch (error) {
+      // One broken row must not keep every other caller out; without limits it must not work either.
+      this.onUnreadableRow('proxy_key', row.id, error);
+    }
   }
 
   removeKey(id: string): void {
@@ -98,9 +106,65 @@ export class ProxyKeyTable {
     this.hashes.remove(entry.hashSlot);
   }
 
-  setTenants({ organizations, projects }: TenantStates): void {
-    setStates(this.organizations, organizations);
-    setStates(this.projects, projects);
+  setTenants({ organizations, projects }: TenantReadings): void {
+    this.setRead('organization', this.organizations, organizations);
+    this.setRead('project', this.projects, projects);
+  }
+
+  private addKey(row: ProxyKeyRow): void {
+    const limits = this.internLimits(row.limits);
+    const budgets = this.internBudgets(row.budgets);
+    const entry: ProxyKeyEntry = {
+      keyId: row.id,
+      publicId: row.public_id,
+      hashSlot: this.hashes.add(row.secret_hash),
+      organization: getTenant(this.organizations, row.organization_id),
+      project: row.project_id === null ? null : getTenant(this.projects, row.project_id),
+      models: row.models.length === 0 ? null : this.internModels(row.models),
+      limits,
+      budgets,
+      expiresAtMs: row.expires_at_ms,
+      revoked: row.revoked,
+      caller: null,
+    };
+    this.byId.set(entry.keyId, entry);
+    this.byPublicId.set(entry.publicId, entry);
+  }
+
+  /** Tenants without keys are not kept: there is nobody to refuse. */
+  private setRead<Id extends string>(kind: RowKind, tenants: ReadonlyMap<string, Tenant<Id>>, { askedIds, rows }: TenantReading<Id>): void {
+    const rowsById = new Map<string, TenantRow<Id>>(rows.map((row) => [row.id, row]));
+    for (const id of askedIds) {
+      const tenant = tenants.get(id);
+      const row = rowsById.get(id);
+      if (tenant === undefined) continue;
+      if (row === undefined) tenant.state = 'unknown';
+      else this.setTenant(kind, tenant, row);
+    }
+  }
+
+  private setTenant<Id extends string>(kind: RowKind, tenant: Tenant<Id>, row: TenantRow<Id>): void {
+    try {
+      const limits = this.internLimits(row.limits);
+      const budgets = this.internBudgets(row.budgets);
+      // A row that was written for another reason leaves its callers, and what was worked out for them, as they are.
+      if (tenant.scope.limits !== limits || tenant.scope.budgets !== budgets) tenant.scope = { id: tenant.scope.id, limits, budgets };
+      tenant.state = row.enabled ? 'enabled' : 'disabled';
+    } catch (error) {
+      tenant.state = 'unreadable';
+      this.onUnreadableRow(kind, row.id, error);
+    }
+  }
+
+  private internLimits(stored: unknown): ScopeLimits {
+    const limits = readStoredScopeLimits(stored);
+    const { requestsPerMinute, requestsPerDay, tokensPerMinute, concurrency } = limits;
+    return this.limits.intern(`${requestsPerMinute}|${requestsPerDay}|${tokensPerMinute}|${concurrency}`, () => limits);
+  }
+
+  private internBudgets(stored: unknown): readonly Budget[] {
+    const budgets = readStoredBudgets(stored);
+    return budgets.length === 0 ? NO_BUDGETS : this.budgetLists.intern(JSON.stringify(budgets), () => budgets);
   }
 
   private internModels(models: readonly string[]): ReadonlySet<string> {
@@ -112,16 +176,8 @@ export class ProxyKeyTable {
 function getTenant<Id extends string>(tenants: Map<string, Tenant<Id>>, id: Id): Tenant<Id> {
   let tenant = tenants.get(id);
   if (tenant === undefined) {
-    tenant = { id, state: 'unknown' };
+    tenant = { state: 'unknown', scope: { id, limits: NO_LIMITS, budgets: NO_BUDGETS } };
     tenants.set(id, tenant);
   }
   return tenant;
-}
-
-/** Tenants without keys are not kept: there is nobody to refuse. */
-function setStates(tenants: ReadonlyMap<string, { state: TenantState }>, states: ReadonlyMap<string, TenantState>): void {
-  for (const [id, state] of states) {
-    const tenant = tenants.get(id);
-    if (tenant !== undefined) tenant.state = state;
-  }
 }

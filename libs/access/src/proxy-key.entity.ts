@@ -1,6 +1,6 @@
-import { type OrganizationId, type ProjectId, type ProxyKeyId, type UserId } from '@weir/kernel';
+import { type OrganizationId, type ProjectId, type ProxyKeyId, type StoredScopeLimits, type UserId } from '@weir/kernel';
 import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn } from 'typeorm';
-import { type StoredKeyLimits } from './key-limits';
+import { type StoredBudget } from './parse-budgets';
 
 /** A key that Weir issues to a caller. */
 @Entity({ name: 'proxy_keys' })
@@ -31,7 +31,11 @@ export class ProxyKeyEntity {
 
   /** May hold more than these fields, if a newer version wrote it. */
   @Column({ type: 'jsonb', default: () => "'{}'" })
-  limits: StoredKeyLimits;
+  limits: StoredScopeLimits;
+
+  /** May hold more than these fields, if a newer version wrote it. */
+  @Column({ type: 'jsonb', default: () => "'[]'" })
+  budgets: StoredBudget[];
 
   @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
   expiresAt: Date | null;

@@ -33,7 +33,7 @@ beforeEach(async () => {
   await dataSource.manager.insert(OrganizationEntity, { id: organizationId, name: organizationId });
 });
 
-function create(settings: { expiresAt?: Date | null; limits?: unknown; models?: string[] } = {}): Promise<IssuedProxyKey> {
+function create(settings: { expiresAt?: Date | null; limits?: unknown; budgets?: unknown; models?: string[] } = {}): Promise<IssuedProxyKey> {
   return keys.create({ organizationId, name: 'key', ...settings });
 }
 
@@ -72,7 +72,8 @@ describe('create', () => {
   it.each([
     ['an empty name', { name: ' ' }, 'name'],
     ['a line break in the name', { name: 'a\nb' }, 'name'],
-    ['limits it does not know', { limits: { tpm: 1 } }, 'limits'],
+    ['limits it does not know', { limits: { tps: 1 } }, 'limits'],
+    ['a budget of no amount', { budgets: [{ period: 'day' }] }, 'budgets[0].amount_usd'],
     ['a model pattern it does not know', { models: ['*gpt'] }, 'models[0]'],
     ['an expiry that has passed', { expiresAt: new Date(NOW_MS) }, 'expires_at'],
     ['an expiry that is no time', { expiresAt: new Date(Number.NaN) }, 'expires_at'],
@@ -83,7 +84,8 @@ describe('create', () => {
 
 describe('rotate', () => {
   it('issues another key with the same settings, and lets the old one end after the overlap', async () => {
-    const old = await create({ models: ['gpt-4o'], limits: { rpm: 5 }, expiresAt: new Date(NOW_MS + 9 * DAY_MS) });
+    const budgets = [{ amount_usd: 5, period: 'month' }];
+    const old = await create({ models: ['gpt-4o'], limits: { rpm: 5 }, budgets, expiresAt: new Date(NOW_MS + 9 * DAY_MS) });
     const rotatedBy = newId<UserId>();
     const { row, key } = await keys.rotate(old.row.id, { overlapSeconds: 60, rotatedBy }, organizationId);
     expect(row).toMatchObject({
@@ -91,6 +93,7 @@ describe('rotate', () => {
       name: 'key',
       models: ['gpt-4o'],
       limits: { rpm: 5 },
+      budgets: [{ amount_nanos: 5_000_000_000, period: 'month', alerts: [80, 100] }],
       expiresAt: new Date(NOW_MS + 9 * DAY_MS),
       rotatedFrom: old.row.id,
       createdBy: rotatedBy,
@@ -153,13 +156,39 @@ describe('revoke and update', () => {
     });
   });
 
-  it('finds no key of another organization', async () => {
+  it('replaces the budgets, and leaves those that stay their reset', async () => {
+    const { row } = await create({ budgets: [{ amount_usd: 1, period: 'day' }, { amount_usd: 2, period: 'day', model: 'm' }] });
+    const reset = await keys.resetBudget(row.id, { period: 'day', model: 'm' }, EVERYWHERE);
+    expect(reset.budgets).toEqual([
+      { amount_nanos: 1_000_000_000, period: 'day', alerts: [80, 100] },
+      { amount_nanos: 2_000_000_000, period: 'day', model: 'm', alerts: [80, 100], reset_at_ms: NOW_MS },
+    ]);
+    nowMs += DAY_MS;
+    const raised = await keys.update(row.id, { budgets: [{ amount_usd: 3, period: 'day', model: 'm' }, { amount_usd: 9, period: 'total' }] }, EVERYWHERE);
+    expect(raised.budgets).toEqual([
+      { amount_nanos: 3_000_000_000, period: 'day', model: 'm', alerts: [80, 100], reset_at_ms: NOW_MS },
+      { amount_nanos: 9_000_000_000, period: 'total', alerts: [80, 100] },
+    ]);
+    await expect(keys.resetBudget(row.id, { period: 'week', model: null }, EVERYWHERE)).rejects.toMatchObject({ code: 'not_found' });
+    expect((await keys.update(row.id, { budgets: null }, EVERYWHERE)).budgets).toEqual([]);
+  });
+
+  it('takes new budgets in the place of what cannot be read', async () => {
     const { row } = await create();
+    await database.query(`UPDATE proxy_keys SET budgets = '[{"period": "quarter"}]' WHERE id = $1`, [row.id]);
+    expect((await keys.update(row.id, { budgets: [{ amount_usd: '0.5', period: 'day' }] }, EVERYWHERE)).budgets).toEqual([
+      { amount_nanos: 500_000_000, period: 'day', alerts: [80, 100] },
+    ]);
+  });
+
+  it('finds no key of another organization', async () => {
+    const { row } = await create({ budgets: [{ amount_usd: 1, period: 'day' }] });
     const stranger = newId<OrganizationId>();
     const attempts = [
       keys.revoke(row.id, stranger),
       keys.update(row.id, { name: 'mine' }, stranger),
       keys.rotate(row.id, { overlapSeconds: 0 }, stranger),
+      keys.resetBudget(row.id, { period: 'day', model: null }, stranger),
     ];
     for (const attempt of attempts) await expect(attempt).rejects.toMatchObject({ code: 'not_found' });
     expect(await read(row.id)).toMatchObject({ name: 'key', revokedAt: null });

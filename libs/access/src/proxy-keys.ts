@@ -1,9 +1,21 @@
-import { type Clock, newId, type OrganizationId, type ProjectId, type ProxyKeyId, Secret, type UserId, WeirError } from '@weir/kernel';
+import {
+  type Budget,
+  type Clock,
+  newId,
+  type OrganizationId,
+  parseScopeLimits,
+  type ProjectId,
+  type ProxyKeyId,
+  Secret,
+  toStoredScopeLimits,
+  type UserId,
+  WeirError,
+} from '@weir/kernel';
 import { type EntityManager, IsNull } from 'typeorm';
 import { toWriteError } from './database-errors';
 import { type GeneratedKey, generateProxyKey } from './key-format';
-import { parseKeyLimits, toStoredKeyLimits } from './key-limits';
 import { parseAllowedModels } from './model-allow-list';
+import { parseBudgets, readStoredBudgets, resetBudget, toStoredBudgets } from './parse-budgets';
 import { parseExpiry } from './parse-expiry';
 import { parseName } from './parse-name';
 import { ProxyKeyEntity } from './proxy-key.entity';
@@ -14,8 +26,10 @@ export interface NewProxyKey {
   name: string;
   /** Empty or absent allows all. */
   models?: readonly string[];
-  /** `{rpm, rpd}`; see `parseKeyLimits`. */
+  /** `{rpm, tpm, rpd, concurrency}`; see `parseScopeLimits`. */
   limits?: unknown;
+  /** `[{amount_usd, period, model?, alerts?}]`; see `parseBudgets`. */
+  budgets?: unknown;
   expiresAt?: Date | null;
   createdBy?: UserId | null;
 }
@@ -25,6 +39,8 @@ export interface ProxyKeyChanges {
   name?: string;
   models?: readonly string[];
   limits?: unknown;
+  /** Replaces the list; a budget that stays keeps the moment of its reset. */
+  budgets?: unknown;
   expiresAt?: Date | null;
 }
 
@@ -60,7 +76,8 @@ export class ProxyKeys {
       projectId: input.projectId ?? null,
       name: parseName(input.name, 'name'),
       models: parseAllowedModels(input.models ?? []),
-      limits: toStoredKeyLimits(parseKeyLimits(input.limits)),
+      limits: toStoredScopeLimits(parseScopeLimits(input.limits)),
+      budgets: toStoredBudgets(parseBudgets(input.budgets ?? null, [])),
       expiresAt: parseExpiry(input.expiresAt ?? null, this.clock.nowMs()),
       rotatedFrom: null,
       createdBy: input.createdBy ?? null,
@@ -111,13 +128,26 @@ export class ProxyKeys {
     const written = {
       ...(changes.name === undefined ? {} : { name: parseName(changes.name, 'name') }),
       ...(changes.models === undefined ? {} : { models: parseAllowedModels(changes.models) }),
-      ...(changes.limits === undefined ? {} : { limits: toStoredKeyLimits(parseKeyLimits(changes.limits)) }),
+      ...(changes.limits === undefined ? {} : { limits: toStoredScopeLimits(parseScopeLimits(changes.limits)) }),
       ...(changes.expiresAt === undefined ? {} : { expiresAt: parseExpiry(changes.expiresAt, this.clock.nowMs()) }),
     };
     return this.manager.transaction(async (manager) => {
       const key = await this.lock(manager, id, scope);
       if (key.revokedAt !== null) throw new WeirError('conflict', { message: 'The key is revoked.' });
-      if (Object.keys(written).length > 0) await manager.update(ProxyKeyEntity, { id }, written);
+      const budgets = changes.budgets === undefined ? {} : { budgets: toStoredBudgets(parseBudgets(changes.budgets, key.budgets)) };
+      const values = { ...written, ...budgets };
+      if (Object.keys(values).length > 0) await manager.update(ProxyKeyEntity, { id }, values);
+      return manager.findOneByOrFail(ProxyKeyEntity, { id });
+    });
+  }
+
+  /** Begins one of its budgets anew: what was spent until now does not count in it any more. */
+  async resetBudget(id: ProxyKeyId, which: Pick<Budget, 'period' | 'model'>, scope: OrganizationScope): Promise<ProxyKeyEntity> {
+    return this.manager.transaction(async (manager) => {
+      const key = await this.lock(manager, id, scope);
+      if (key.revokedAt !== null) throw new WeirError('conflict', { message: 'The key is revoked.' });
+      const budgets = resetBudget(readStoredBudgets(key.budgets), which, this.clock.nowMs());
+      await manager.update(ProxyKeyEntity, { id }, { budgets: toStoredBudgets(budgets) });
       return manager.findOneByOrFail(ProxyKeyEntity, { id });
     });
   }
@@ -140,8 +170,8 @@ export class ProxyKeys {
 
 type Settings = ReturnType<typeof toSettings> & Pick<ProxyKeyEntity, 'rotatedFrom' | 'createdBy'>;
 
-function toSettings({ organizationId, projectId, name, models, limits, expiresAt }: ProxyKeyEntity) {
-  return { organizationId, projectId, name, models, limits, expiresAt };
+function toSettings({ organizationId, projectId, name, models, limits, budgets, expiresAt }: ProxyKeyEntity) {
+  return { organizationId, projectId, name, models, limits, budgets, expiresAt };
 }
 
 /** A key that no longer works has no holder to move over, and a second successor would outlive a revocation of the first. */

@@ -9,6 +9,7 @@ export * from './error-table';
 export * from './ids';
 export * from './money';
 export * from './operation';
+export * from './parse-scope-limits';
 export * from './request-id';
 export * from './scope-limits';
 export * from './secret';

@@ -1,4 +1,4 @@
-import { newId, type OrganizationId, type ProxyKeyId, uuidV7 } from '@weir/kernel';
+import { newId, type OrganizationId, type ProxyKeyId, uuidV7, zeroUsage } from '@weir/kernel';
 import { type UsageRecord } from './usage-record';
 
 const organizationId = newId<OrganizationId>();
@@ -22,9 +22,10 @@ export function toExampleRecord(own: Partial<UsageRecord> = {}): UsageRecord {
     status: 'succeeded',
     httpStatus: 200,
     errorCode: null,
-    usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 20, reasoningTokens: 0 },
+    usage: { ...zeroUsage(), inputTokens: 10, cachedInputTokens: 4, outputTokens: 20, requests: 1 },
     estimated: false,
     costNanos: 1_500,
+    rate: null,
     durationMs: 12.6,
     firstByteMs: 3.2,
     ...own,

@@ -1,21 +1,26 @@
-import { createDataSource, Metrics, runMigrations } from '@weir/platform';
-import { LedgerWriter, UsageInserter } from '@weir/ledger';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createDataSource, runMigrations } from '@weir/platform';
+import { UsageInserter } from '@weir/ledger';
 import { Client } from 'pg';
 import { MIGRATIONS } from '../../../migrations';
 import { startPrivatePostgres, type TestPostgres } from '../../../test/support/postgres';
 import { waitFor } from '../../../test/support/wait-for';
 import { toExampleRecord } from './example-record';
-
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+import { makeDataDirectory, openExampleWriter } from './example-writer';
 
 describe('LedgerWriter, while PostgreSQL stops and comes back', () => {
   let postgres: TestPostgres;
+  const directory = makeDataDirectory();
 
   beforeAll(async () => {
     postgres = await startPrivatePostgres();
     await runMigrations(createDataSource(postgres.url, 2, [], MIGRATIONS));
   });
-  afterAll(() => postgres.destroy());
+  afterAll(async () => {
+    directory.remove();
+    await postgres.destroy();
+  });
 
   async function readCounts(): Promise<{ rows: number; requests: number }> {
     const client = new Client({ connectionString: postgres.url });
@@ -27,7 +32,7 @@ describe('LedgerWriter, while PostgreSQL stops and comes back', () => {
   }
 
   it('has every row in the end and none twice, and append never throws', async () => {
-    const writer = new LedgerWriter({ inserter: new UsageInserter(postgres.url), logger: silent as never, metrics: new Metrics() });
+    const writer = openExampleWriter({ inserter: new UsageInserter(postgres.url), dataDirectory: directory.path });
     let appended = 0;
     let isAppending = true;
     const appending = (async () => {
@@ -55,12 +60,23 @@ describe('LedgerWriter, while PostgreSQL stops and comes back', () => {
     await writer.close();
   }, 60_000);
 
-  it('gives up at its deadline when it is closed during the outage', async () => {
-    const writer = new LedgerWriter({ inserter: new UsageInserter(postgres.url), logger: silent as never, metrics: new Metrics(), closeTimeoutMs: 100 });
+  it('leaves everything in the spool when it is closed during the outage, and the next start stores it', async () => {
+    const before = await readCounts();
+    const inserter = () => new UsageInserter(postgres.url);
+    const writer = openExampleWriter({ inserter: inserter(), dataDirectory: directory.path, closeTimeoutMs: 100 });
     await postgres.stop();
-    writer.append(toExampleRecord());
+    for (let row = 0; row < 1_234; row++) writer.append(toExampleRecord());
     await writer.close();
-    expect(writer.backlog).toBe(1);
+    expect(writer.backlog).toBe(1_234);
+
+    const next = openExampleWriter({ inserter: inserter(), dataDirectory: directory.path, recoverTimeoutMs: 50 });
+    // It does not wait for PostgreSQL for ever.
+    await next.recover(() => Promise.resolve());
+    next.append(toExampleRecord());
     await postgres.start();
+    await waitFor(async () => (await readCounts()).requests === before.requests + 1_235, { what: 'all rows' });
+    await waitFor(() => readdirSync(join(directory.path, 'spool')).length === 1, { what: 'the old spool to go' });
+    await next.close();
+    expect(readdirSync(join(directory.path, 'spool'))).toEqual([]);
   });
 });

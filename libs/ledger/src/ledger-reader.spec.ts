@@ -1,9 +1,10 @@
-import { newId, type OrganizationId, type ProjectId, type UpstreamId } from '@weir/kernel';
-import { createDataSource, Metrics } from '@weir/platform';
-import { LedgerReader, LedgerWriter, parseUsageGroups, toRequestView, toUsageView, UsageInserter, UsagePartitions, type UsageRecord } from '@weir/ledger';
+import { newId, type OrganizationId, type ProjectId, type UpstreamId, zeroUsage } from '@weir/kernel';
+import { createDataSource } from '@weir/platform';
+import { LedgerReader, parseUsageGroups, toRequestView, toUsageView, UsageInserter, UsagePartitions, type UsageRecord } from '@weir/ledger';
 import { type DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres';
 import { toExampleRecord } from './example-record';
+import { toUsageRowText } from './usage-row';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
 const DAY_MS = 24 * 3_600_000;
@@ -21,9 +22,10 @@ const RECORDS: UsageRecord[] = Array.from({ length: 10 }, (_, index) => {
     projectId: index % 4 === 0 ? projectId : null,
     model: index < 5 ? 'small' : 'large',
     upstreamId: index < 8 ? upstreamId : deletedUpstreamId,
-    usage: { inputTokens: 100, cachedInputTokens: 40, outputTokens: 10, reasoningTokens: index },
+    usage: { ...zeroUsage(), inputTokens: 100, cachedInputTokens: 40, outputTokens: 10, reasoningTokens: index, mediaMs: 1_500, requests: 1 },
     costNanos: index === 9 ? null : 1_000_000_000 + index,
     estimated: index === 3,
+    rate: index === 1 ? '{"input_per_million_usd":"2.5"}' : null,
   });
   return [{ ...record, status: 'failed' as const, httpStatus: 503, errorCode: 'upstream_error', costNanos: 0 }, { ...record, attempt: 2 }];
 }).flat();
@@ -39,9 +41,9 @@ describe('LedgerReader', () => {
     reader = new LedgerReader(dataSource);
     await new UsagePartitions(dataSource, { nowMs: () => START, monotonicMs: () => 0 }, silent).ensure(START);
     await database.query(`INSERT INTO upstreams (id, name, provider, base_url) VALUES ('${upstreamId}', 'main', 'openai', 'https://x')`);
-    const writer = new LedgerWriter({ inserter: new UsageInserter(database.url), logger: silent, metrics: new Metrics() });
-    for (const record of RECORDS) writer.append(record);
-    await writer.close();
+    const inserter = new UsageInserter(database.url);
+    await inserter.insert(RECORDS.map(toUsageRowText));
+    await inserter.close();
   });
   afterAll(async () => {
     await dataSource.destroy();
@@ -85,10 +87,11 @@ describe('LedgerReader', () => {
       input_tokens: 100,
       cached_input_tokens: 40,
       output_tokens: 10,
-      units: { reasoning_tokens: 1 },
+      units: { reasoning_tokens: 1, seconds: 1.5 },
       estimated: false,
       cost_nanos: 0,
       cost_usd: '0',
+      rate: { input_per_million_usd: '2.5' },
       duration_ms: 13,
       first_byte_ms: 3,
     });
@@ -126,9 +129,21 @@ describe('LedgerReader', () => {
       {
         requests: 10,
         attempts: 20,
+        succeeded_attempts: 10,
+        failed_attempts: 10,
+        aborted_attempts: 0,
+        unknown_attempts: 0,
         input_tokens: 2000,
         cached_input_tokens: 800,
+        cache_write_tokens: 0,
         output_tokens: 200,
+        reasoning_tokens: 90,
+        characters: 0,
+        seconds: 30,
+        images: 0,
+        documents: 0,
+        gpu_seconds: 0,
+        duration_ms: 260,
         cost_nanos: 9_000_000_036,
         cost_usd: '9.000000036',
         estimated_attempts: 2,
@@ -149,6 +164,8 @@ describe('LedgerReader', () => {
     ['model', [['large', 5], ['small', 5]]],
     ['upstream', [[deletedUpstreamId, 2], ['main', 8]]],
     ['operation', [['chat', 10]]],
+    ['status', [['failed', 10], ['succeeded', 0]]],
+    ['hour', RECORDS.filter(({ attempt }) => attempt === 1).map(({ atMs }) => [`${new Date(atMs).toISOString().slice(0, 13)}:00Z`, 1])],
     ['day', [['2026-11-29', 1], ['2026-11-30', 4], ['2026-12-01', 4], ['2026-12-02', 1]]],
   ] as const)('groups by %s', async (group, expected) => {
     const { items } = await reader.sumUsage({}, [group]);

@@ -32,6 +32,8 @@ export interface LedgerRow
   readonly outputTokens: number;
   /** Units without a column of their own, such as `reasoning_tokens`. */
   readonly units: Readonly<Record<string, number>> | null;
+  /** The price that was applied; null when there was none, and in rows of versions that did not keep it. */
+  readonly rate: Readonly<Record<string, unknown>> | null;
 }
 
 /** A row in the words of the control plane's API. */
@@ -59,6 +61,7 @@ export function toRequestView(row: LedgerRow) {
     estimated: row.estimated,
     cost_nanos: row.costNanos,
     cost_usd: row.costNanos === null ? null : toUsdString(row.costNanos),
+    rate: row.rate,
     duration_ms: row.durationMs,
     first_byte_ms: row.firstByteMs,
   };

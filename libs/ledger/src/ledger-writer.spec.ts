@@ -1,23 +1,19 @@
+import { systemClock, zeroUsage } from '@weir/kernel';
 import { Metrics } from '@weir/platform';
 import { LedgerWriter, type LedgerWriterOptions, UsageInserter, type UsageRecord } from '@weir/ledger';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres';
 import { waitFor } from '../../../test/support/wait-for';
 import { toExampleRecord } from './example-record';
+import { createExampleLog, type ExampleLog, makeDataDirectory } from './example-writer';
 
 type StoredRow = Record<string, unknown>;
-
-/** What was logged, as fields and message. */
-function createLog() {
-  const lines: [object, string][] = [];
-  const note = (fields: object, message: string): void => void lines.push([fields, message]);
-  return { lines, info: note, warn: note, error: note } as unknown as LedgerWriterOptions['logger'] & { lines: [object, string][] };
-}
 
 const malformed = (): UsageRecord => toExampleRecord({ organizationId: 'canary-not-an-id' as UsageRecord['organizationId'] });
 
 describe('LedgerWriter', () => {
   let database: TestDatabase;
-  let log: ReturnType<typeof createLog>;
+  let log: ExampleLog;
+  let directory: ReturnType<typeof makeDataDirectory>;
   let metrics: Metrics;
   const writers: LedgerWriter[] = [];
 
@@ -26,16 +22,19 @@ describe('LedgerWriter', () => {
   });
   afterAll(() => database.drop());
   beforeEach(async () => {
-    log = createLog();
+    log = createExampleLog();
+    directory = makeDataDirectory();
     metrics = new Metrics();
     await database.query('TRUNCATE usage_records');
   });
   afterEach(async () => {
     for (const writer of writers.splice(0)) await writer.close();
+    directory.remove();
   });
 
   function createWriter(options: Partial<LedgerWriterOptions> = {}): LedgerWriter {
-    const writer = new LedgerWriter({ inserter: new UsageInserter(database.url), logger: log, metrics, ...options });
+    const inserter = new UsageInserter(database.url);
+    const writer = LedgerWriter.open({ inserter, logger: log.logger, metrics, clock: systemClock, dataDirectory: directory.path, ...options });
     writers.push(writer);
     return writer;
   }
@@ -55,7 +54,8 @@ describe('LedgerWriter', () => {
       status: 'failed',
       errorCode: 'upstream_error',
       estimated: true,
-      usage: { inputTokens: 1, cachedInputTokens: 1, outputTokens: 2, reasoningTokens: 1 },
+      usage: { ...zeroUsage(), requests: 1, inputTokens: 1, cachedInputTokens: 1, outputTokens: 2, reasoningTokens: 1 },
+      rate: '{"input":2}',
       costNanos: Number.MAX_SAFE_INTEGER,
     });
     writer.append(record);
@@ -82,6 +82,7 @@ describe('LedgerWriter', () => {
       units: { reasoning_tokens: 1 },
       estimated: true,
       cost_nanos: String(Number.MAX_SAFE_INTEGER),
+      rate: { input: 2 },
       duration_ms: 13,
       first_byte_ms: 3,
     });
@@ -122,7 +123,7 @@ describe('LedgerWriter', () => {
     await writer.flush();
     expect(await countRows()).toBe(700);
     expect([await readMetric('written'), await readMetric('repeated')]).toEqual([200, 500]);
-    expect(log.lines.map(([, message]) => message)).toEqual(['usage rows cannot be written now, and wait', 'usage rows are written again']);
+    expect(log.lines.map(([, message]) => message)).toEqual(['usage rows cannot be stored now, and wait', 'usage rows are stored again']);
   });
 
   it('tells two attempts of a request apart, and the same attempt only once', async () => {
@@ -148,27 +149,6 @@ describe('LedgerWriter', () => {
     expect(await readMetric('lost')).toBe(refusedAt.length);
     expect(writer.backlog).toBe(0);
     expect(JSON.stringify(log.lines)).not.toContain('canary');
-  });
-
-  it('refuses new work at its cap, and never loses a row that comes all the same', async () => {
-    let release: () => void = () => undefined;
-    const released = new Promise<void>((resolve) => (release = resolve));
-    const inserter = new UsageInserter(database.url);
-    const writer = createWriter({
-      maxBacklog: 10,
-      inserter: { insert: (records) => released.then(() => inserter.insert(records)), close: () => inserter.close() },
-    });
-    for (let row = 0; row < 9; row++) writer.append(toExampleRecord());
-    expect(writer.hasRoom()).toBe(true);
-    writer.append(toExampleRecord());
-    expect(writer.hasRoom()).toBe(false);
-    for (let row = 0; row < 3000; row++) writer.append(toExampleRecord());
-    expect(writer.backlog).toBe(3010);
-    expect((await metrics.scrape()).body).toContain('weir_ledger_backlog_rows 3010');
-    release();
-    await writer.flush();
-    expect(writer.hasRoom()).toBe(true);
-    expect(await countRows()).toBe(3010);
   });
 
   it('counts every row once when four writers write at once, also rows that two of them have', async () => {
@@ -200,17 +180,6 @@ describe('LedgerWriter', () => {
     expect(log.lines).toEqual([[{ requestId: record.requestId, attempt: record.attempt }, 'a usage row came after the ledger was closed, and is lost']]);
     expect(await readMetric('lost')).toBe(1);
     expect(await countRows()).toBe(0);
-  });
-
-  it('gives up at its deadline when closed while PostgreSQL does not answer, and says what is left', async () => {
-    const writer = createWriter({ closeTimeoutMs: 50, inserter: { insert: () => new Promise(() => undefined), close: () => Promise.resolve() } });
-    const records = Array.from({ length: 30 }, () => toExampleRecord());
-    for (const record of records) writer.append(record);
-    await writer.close();
-    expect(writer.backlog).toBe(30);
-    const [fields, message] = log.lines[0];
-    expect(message).toBe('usage rows could not be written before the end');
-    expect(fields).toEqual({ rows: 30, requestId: records.slice(0, 20).map((record) => record.requestId) });
   });
 
   it('is not held by a statement that hangs in the database when it is closed', async () => {

@@ -1,18 +1,23 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { systemClock } from '@weir/kernel';
-import { CLOCK, createDataSource, DATA_SOURCE, LOGGER, Metrics } from '@weir/platform';
+import { CLOCK, CONFIGURATION, createDataSource, DATA_SOURCE, LOGGER, Metrics } from '@weir/platform';
 import { LedgerModule, LedgerReader, LedgerWriter } from '@weir/ledger';
 import { createTestDatabase } from '../../../test/support/postgres';
 import { toExampleRecord } from './example-record';
+import { makeDataDirectory } from './example-writer';
 
 describe('LedgerModule', () => {
   it('makes partitions when it starts, and has written every row when it has shut down', async () => {
     const database = await createTestDatabase();
     const dataSource = await createDataSource(database.url, 2, []).initialize();
+    const directory = makeDataDirectory();
     const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
     const providers = [
       { provide: DATA_SOURCE, useValue: dataSource },
+      { provide: CONFIGURATION, useValue: { dataDirectory: directory.path } },
       { provide: CLOCK, useValue: systemClock },
       { provide: LOGGER, useValue: silent },
       { provide: Metrics, useValue: new Metrics() },
@@ -32,6 +37,8 @@ describe('LedgerModule', () => {
     await application.close();
     const { items } = await reader.listRows({});
     expect(items.map((row) => row.requestId)).toEqual([record.requestId]);
+    expect(readdirSync(join(directory.path, 'spool'))).toEqual([]);
+    directory.remove();
     await dataSource.destroy();
     await database.drop();
   });

@@ -1,6 +1,6 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { type Clock } from '@weir/kernel';
-import { CLOCK, DATA_SOURCE, LOGGER, Metrics } from '@weir/platform';
+import { CLOCK, CONFIGURATION, type Configuration, DATA_SOURCE, LOGGER, Metrics } from '@weir/platform';
 import { type Logger } from 'pino';
 import { type DataSource } from 'typeorm';
 import { LedgerReader } from './ledger-reader';
@@ -13,6 +13,9 @@ function toUrl({ options }: DataSource): string {
   return options.url;
 }
 
+/** What the ledger wants from the configuration. */
+type SpoolConfiguration = Pick<Configuration, 'dataDirectory' | 'spoolMaxBytes' | 'spoolFsyncMs'>;
+
 /**
  * The ledger over the platform's database. The writer is closed last, when the listeners are and
  * no request can append any more; whoever made the data source destroys it after that.
@@ -22,9 +25,9 @@ function toUrl({ options }: DataSource): string {
     { provide: LedgerReader, inject: [DATA_SOURCE], useFactory: (dataSource: DataSource) => new LedgerReader(dataSource) },
     {
       provide: LedgerWriter,
-      inject: [DATA_SOURCE, LOGGER, Metrics],
-      useFactory: (dataSource: DataSource, logger: Logger, metrics: Metrics) =>
-        new LedgerWriter({ inserter: new UsageInserter(toUrl(dataSource)), logger, metrics }),
+      inject: [CONFIGURATION, DATA_SOURCE, CLOCK, LOGGER, Metrics],
+      useFactory: ({ dataDirectory, spoolMaxBytes, spoolFsyncMs }: SpoolConfiguration, dataSource: DataSource, clock: Clock, logger: Logger, metrics: Metrics) =>
+        LedgerWriter.open({ inserter: new UsageInserter(toUrl(dataSource)), logger, metrics, clock, dataDirectory, spoolMaxBytes, spoolFsyncMs }),
     },
     {
       provide: UsagePartitions,

@@ -1,6 +1,5 @@
 import { Client } from 'pg';
-import { type UsageRecord } from './usage-record';
-import { toUsageRow, USAGE_ROW_TYPE } from './usage-row';
+import { USAGE_ROW_TYPE } from './usage-row';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -9,14 +8,17 @@ const ANSWER_TIMEOUT_MS = 12_000;
 
 const COLUMNS_BUT_AT = `request_id, attempt, organization_id, project_id, key_id, operation, model, upstream_id,
   upstream_key_id, upstream_model, status, http_status, error_code, input_tokens, cached_input_tokens, output_tokens,
-  units, estimated, cost_nanos, duration_ms, first_byte_ms`;
+  units, estimated, cost_nanos, rate, duration_ms, first_byte_ms`;
 
 // One parameter however many rows, so one short parse and one round trip. A batch whose answer was
-// lost is sent again: rows that are there already are left as they are.
+// lost is sent again: rows that are there already are left as they are. A trigger adds the new ones
+// to the sums by hour and day, in this same statement. The order keeps two processes that send the
+// same rows, as after a spool was adopted, from waiting for each other in a ring.
 const INSERT = `
   INSERT INTO usage_records (at, ${COLUMNS_BUT_AT})
   SELECT timestamptz 'epoch' + at_ms * interval '1 millisecond', ${COLUMNS_BUT_AT}
   FROM json_to_recordset($1) AS row (${USAGE_ROW_TYPE})
+  ORDER BY request_id, attempt, at_ms
   ON CONFLICT (request_id, attempt, at) DO NOTHING`;
 
 /**
@@ -29,11 +31,14 @@ export class UsageInserter {
 
   constructor(private readonly connectionString: string) {}
 
-  /** @returns how many of the rows were new. All are stored, or none and it throws. */
-  async insert(records: readonly UsageRecord[]): Promise<number> {
+  /**
+   * @param rowTexts each the JSON object of one row, as `toUsageRowText` makes it; nobody parses it here
+   * @returns how many of the rows were new. All are stored and in the sums, or none and it throws.
+   */
+  async insert(rowTexts: readonly string[]): Promise<number> {
     const client = (this.#client ??= await this.#connect());
     try {
-      const result = await client.query(INSERT, [JSON.stringify(records.map(toUsageRow))]);
+      const result = await client.query(INSERT, [`[${rowTexts.join(',')}]`]);
       return result.rowCount ?? 0;
     } catch (error) {
       // Also an answer that came too late is on this connection: it cannot be used for another question.

@@ -1,9 +1,12 @@
-import { createDataSource, Metrics } from '@weir/platform';
-import { LedgerWriter, toUsageMonths, UsageInserter, UsagePartitions } from '@weir/ledger';
+import { createDataSource } from '@weir/platform';
+import { toUsageMonths, UsageInserter, UsagePartitions } from '@weir/ledger';
 import { type DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres';
 import { waitFor } from '../../../test/support/wait-for';
 import { toExampleRecord } from './example-record';
+import { RowUploader } from './row-uploader';
+import { type UsageRecord } from './usage-record';
+import { toUsageRowText } from './usage-row';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
 const NOVEMBER = Date.UTC(2026, 10, 20);
@@ -26,24 +29,24 @@ describe('UsagePartitions', () => {
   let database: TestDatabase;
   let dataSource: DataSource;
   let partitions: UsagePartitions;
-  let writer: LedgerWriter;
+  let inserter: UsageInserter;
+  let uploader: RowUploader;
 
   beforeEach(async () => {
     database = await createTestDatabase();
     dataSource = await createDataSource(database.url, 10, []).initialize();
     partitions = new UsagePartitions(dataSource, clock, silent);
-    writer = new LedgerWriter({ inserter: new UsageInserter(database.url), logger: silent, metrics: new Metrics() });
+    inserter = new UsageInserter(database.url);
+    uploader = new RowUploader({ inserter, logger: silent, metrics: { ledgerWrote: () => undefined } });
   });
   afterEach(async () => {
-    await writer.close();
+    await inserter.close();
     await dataSource.destroy();
     await database.drop();
   });
 
-  async function write(...times: number[]): Promise<void> {
-    for (const atMs of times) writer.append(toExampleRecord({ atMs }));
-    await writer.flush();
-  }
+  const store = (...records: UsageRecord[]): Promise<boolean> => uploader.upload(records.map(toUsageRowText));
+  const write = (...times: number[]): Promise<boolean> => store(...times.map((atMs) => toExampleRecord({ atMs })));
 
   /** Where the rows are, from the oldest. */
   const readPlaces = async (): Promise<string[]> =>
@@ -72,25 +75,22 @@ describe('UsagePartitions', () => {
 
   it('keeps a row from being counted twice after it has moved', async () => {
     const record = toExampleRecord({ atMs: NOVEMBER });
-    writer.append(record);
-    await writer.flush();
+    await store(record);
     await partitions.ensure(NOVEMBER);
-    writer.append(record);
-    await writer.flush();
+    await store(record);
     expect(await readPlaces()).toEqual(['usage_records_2026_11']);
   });
 
   it('makes each partition once when several processes come at once, while rows are being written', async () => {
     const records = Array.from({ length: 3000 }, (_, index) => toExampleRecord({ atMs: NOVEMBER + index }));
-    for (const record of records) writer.append(record);
-    const writing = writer.flush();
+    const writing = store(...records);
     const made = await Promise.all(Array.from({ length: 5 }, () => partitions.ensure(NOVEMBER)));
     await writing;
     expect(made.flat().sort()).toEqual(['usage_records_2026_11', 'usage_records_2026_12']);
     const places = await readPlaces();
     expect(places).toHaveLength(3000);
     expect(new Set(places)).toEqual(new Set(['usage_records_2026_11']));
-    expect(writer.refused).toEqual([]);
+    expect(uploader.refused).toEqual([]);
   });
 
   const waitForLock = () =>
@@ -118,14 +118,13 @@ describe('UsagePartitions', () => {
     await runner.startTransaction();
     await runner.query(`CREATE TABLE ${month.partition} (LIKE usage_records INCLUDING ALL)`);
     await runner.query('LOCK TABLE usage_records_default IN ACCESS EXCLUSIVE MODE');
-    writer.append(toExampleRecord({ atMs: NOVEMBER }));
-    const writing = writer.flush();
+    const writing = write(NOVEMBER);
     await waitForLock();
     await runner.query(`ALTER TABLE usage_records ATTACH PARTITION ${month.partition} FOR VALUES FROM ('2026-11-01Z') TO ('2026-12-01Z')`);
     await runner.commitTransaction();
     await runner.release();
     await writing;
-    expect(writer.refused).toEqual([]);
+    expect(uploader.refused).toEqual([]);
     expect(await readPlaces()).toEqual(['usage_records_2026_11']);
   });
 
@@ -141,7 +140,71 @@ describe('UsagePartitions', () => {
       `SELECT parent.relname AS parent FROM pg_inherits JOIN pg_class parent ON parent.oid = inhparent JOIN pg_class child ON child.oid = inhrelid
        WHERE child.relkind = 'i' AND child.relname LIKE 'usage_records_2026_11%' ORDER BY 1`,
     );
-    expect(rows.map(({ parent }) => parent)).toEqual(['usage_records_at', 'usage_records_key', 'usage_records_organization', 'usage_records_pkey']);
+    expect(rows.map(({ parent }) => parent)).toEqual([
+      'usage_records_at',
+      'usage_records_key',
+      'usage_records_model',
+      'usage_records_organization',
+      'usage_records_pkey',
+      'usage_records_project',
+      'usage_records_status',
+    ]);
+  });
+
+  describe('with 60 days to keep rows', () => {
+    const JULY = Date.UTC(2026, 6, 15);
+    const SEPTEMBER = Date.UTC(2026, 8, 21);
+    let keeping: UsagePartitions;
+    beforeEach(() => {
+      keeping = new UsagePartitions(dataSource, clock, silent, { retentionDays: 60 });
+    });
+
+    const readHours = async (): Promise<string[]> =>
+      (await database.query<{ at: Date }>('SELECT at FROM usage_hourly ORDER BY at')).map(({ at }) => at.toISOString().slice(0, 13));
+
+    it('drops the months that are older to their last day, and no other', async () => {
+      await partitions.ensure(JULY);
+      await partitions.ensure(SEPTEMBER);
+      await write(JULY, Date.UTC(2026, 8, 1) - 1, Date.UTC(2026, 8, 1), NOVEMBER);
+      await expect(keeping.dropOld(NOVEMBER)).resolves.toEqual({ partitions: ['usage_records_2026_07', 'usage_records_2026_08'], rows: 0 });
+      expect(await readPlaces()).toEqual(['usage_records_2026_09', 'usage_records_default']);
+      expect(await readHours()).toEqual(['2026-09-01T00', '2026-11-20T00']);
+      await expect(keeping.dropOld(NOVEMBER)).resolves.toEqual({ partitions: [], rows: 0 });
+    });
+
+    it('drops old rows of the default partition, and keeps the sums by the day', async () => {
+      await write(JULY, JULY + 1, Date.UTC(2026, 8, 1) - 1, Date.UTC(2026, 8, 1));
+      await expect(keeping.dropOld(NOVEMBER)).resolves.toEqual({ partitions: [], rows: 3 });
+      expect(await readPlaces()).toEqual(['usage_records_default']);
+      expect(await readHours()).toEqual(['2026-09-01T00']);
+      const days = await database.query<{ attempts: string }>('SELECT attempts FROM usage_daily ORDER BY at');
+      expect(days.map(({ attempts }) => Number(attempts))).toEqual([2, 1, 1]);
+    });
+
+    it('drops nothing twice when several processes come at once', async () => {
+      await partitions.ensure(JULY);
+      await write(JULY, JULY + 86_400_000 * 40);
+      const dropped = await Promise.all(Array.from({ length: 4 }, () => keeping.dropOld(NOVEMBER)));
+      expect(dropped.flatMap((drop) => drop.partitions)).toHaveLength(2);
+    });
+
+    it('waits for nobody who reads the rows, but says so and tries again', async () => {
+      await partitions.ensure(JULY);
+      const runner = dataSource.createQueryRunner();
+      await runner.startTransaction();
+      await runner.query('SELECT 1 FROM usage_records_2026_07');
+      await expect(keeping.dropOld(NOVEMBER)).rejects.toThrow('lock timeout');
+      await runner.rollbackTransaction();
+      await runner.release();
+      expect((await keeping.dropOld(NOVEMBER)).partitions).toContain('usage_records_2026_07');
+    });
+  });
+
+  it('drops nothing where rows are kept for ever', async () => {
+    await partitions.ensure(Date.UTC(2020, 1, 1));
+    await write(Date.UTC(2020, 1, 1), Date.UTC(2019, 1, 1));
+    await expect(partitions.dropOld(NOVEMBER)).resolves.toEqual({ partitions: [], rows: 0 });
+    expect(await readPlaces()).toHaveLength(2);
   });
 
   it('starts by making them, and does not fail when the database is away', async () => {
@@ -154,6 +217,6 @@ describe('UsagePartitions', () => {
     const unable = new UsagePartitions(away, clock, logger);
     await unable.start();
     unable.stop();
-    expect(warnings).toHaveLength(1);
+    expect(warnings).toEqual(['could not make the partitions of the ledger; rows go to the default one meanwhile']);
   });
 });

@@ -1,7 +1,7 @@
 import { type Clock } from '@weir/kernel';
 import { type Logger } from 'pino';
 import { type DataSource, type EntityManager } from 'typeorm';
-import { toUsageMonths, type UsageMonth } from './usage-months';
+import { parseUsageMonth, toKeptFromMs, toUsageMonths, type UsageMonth } from './usage-months';
 
 const ENSURE_INTERVAL_MS = 24 * 3_600_000;
 const RETRY_INTERVAL_MS = 60_000;
@@ -11,22 +11,34 @@ const LOCK = [0x77656972, 2];
 const LOCK_TIMEOUT = '2s';
 // Moving a month of rows may take longer than a statement of the control plane should.
 const STATEMENT_TIMEOUT = '5min';
+/** What one statement deletes: short enough to hold nobody up. */
+const DELETED_ROWS = 10_000;
+
+export interface UsagePartitionsOptions {
+  /** `USAGE_RETENTION_DAYS`: rows go when all of their month is older, and so do their sums by the hour; 0 keeps them for ever. */
+  readonly retentionDays?: number;
+}
 
 /**
- * Keeps a partition for this month and the next. A row whose month has none lands in the default
- * partition, so nothing is lost when this fails; the rows move when it succeeds.
+ * Keeps a partition for this month and the next, and drops those that are too old. A row whose month
+ * has none lands in the default partition, so nothing is lost when this fails; the rows move when it
+ * succeeds. Sums by the day are kept for ever.
  */
 export class UsagePartitions {
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
+  readonly #retentionDays: number;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly clock: Clock,
     private readonly logger: Pick<Logger, 'info' | 'warn'>,
-  ) {}
+    { retentionDays = 0 }: UsagePartitionsOptions = {},
+  ) {
+    this.#retentionDays = retentionDays;
+  }
 
-  /** Ensures now and every day. Never throws: a failure is logged and tried again after a minute. */
+  /** Ensures and drops now and every day. Never throws: a failure is logged and tried again after a minute. */
   async start(): Promise<void> {
     this.#isStopped = false;
     await this.#ensureAndPlan();
@@ -47,6 +59,50 @@ export class UsagePartitions {
     return made;
   }
 
+  /**
+   * Drops what is older than rows are kept.
+   * @returns the partitions dropped, and how many rows besides. Several processes may call this at once.
+   */
+  async dropOld(nowMs: number): Promise<{ partitions: string[]; rows: number }> {
+    const keptFromMs = toKeptFromMs(nowMs, this.#retentionDays);
+    const partitions: string[] = [];
+    if (!Number.isFinite(keptFromMs)) return { partitions, rows: 0 };
+    for (const month of await this.#listMonths()) {
+      if (month.toMs <= keptFromMs && (await this.dataSource.transaction((manager) => this.#drop(manager, month)))) partitions.push(month.partition);
+    }
+    const rows = await this.#deleteBefore('usage_records_default', keptFromMs);
+    await this.#deleteBefore('usage_hourly', keptFromMs);
+    return { partitions, rows };
+  }
+
+  async #listMonths(): Promise<UsageMonth[]> {
+    const rows: { partition: string }[] = await this.dataSource.query(
+      `SELECT relname AS partition FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'usage_records'::regclass ORDER BY relname`,
+    );
+    return rows.flatMap(({ partition }) => parseUsageMonth(partition) ?? []);
+  }
+
+  // Not DETACH CONCURRENTLY: PostgreSQL has none beside a default partition. The lock is had within
+  // its time or not at all, and then tried for again.
+  async #drop(manager: EntityManager, month: UsageMonth): Promise<boolean> {
+    await manager.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+    await manager.query('SELECT pg_advisory_xact_lock($1, $2)', LOCK);
+    if (!(await this.#isThere(manager, month))) return false;
+    await manager.query(`DROP TABLE ${month.partition}`);
+    return true;
+  }
+
+  async #deleteBefore(table: 'usage_records_default' | 'usage_hourly', keptFromMs: number): Promise<number> {
+    const sql = `WITH gone AS (
+        DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM ${table} WHERE at < $1 LIMIT ${DELETED_ROWS})) RETURNING 1
+      ) SELECT count(*)::int AS count FROM gone`;
+    let total = 0;
+    for (let count = DELETED_ROWS; count === DELETED_ROWS && !this.#isStopped; total += count) {
+      [{ count }] = await this.dataSource.query<[{ count: number }]>(sql, [new Date(keptFromMs)]);
+    }
+    return total;
+  }
+
   async #ensureAndPlan(): Promise<void> {
     let nextMs = ENSURE_INTERVAL_MS;
     try {
@@ -55,6 +111,13 @@ export class UsagePartitions {
     } catch (error) {
       nextMs = RETRY_INTERVAL_MS;
       this.logger.warn({ error }, 'could not make the partitions of the ledger; rows go to the default one meanwhile');
+    }
+    try {
+      const dropped = await this.dropOld(this.clock.nowMs());
+      if (dropped.partitions.length > 0 || dropped.rows > 0) this.logger.info(dropped, 'dropped old rows of the ledger');
+    } catch (error) {
+      nextMs = RETRY_INTERVAL_MS;
+      this.logger.warn({ error }, 'could not drop old rows of the ledger');
     }
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#ensureAndPlan(), nextMs).unref();
   }

@@ -35,6 +35,8 @@ export interface UsageRecord {
   readonly estimated: boolean;
   /** Null when the model has no price. */
   readonly costNanos: Nanos | null;
+  /** The price that was applied, as JSON text, made once for a price; null when the model has none. */
+  readonly rate: string | null;
   readonly durationMs: number;
   readonly firstByteMs: number | null;
 }

@@ -1,5 +1,8 @@
+import { zeroUsage } from '@weir/kernel';
 import { toExampleRecord } from './example-record';
-import { toStorableText, toUsageRow } from './usage-row';
+import { toStorableText, toUsageRowText } from './usage-row';
+
+const toRow = (text: string): unknown => JSON.parse(text);
 
 describe('toStorableText', () => {
   it.each([
@@ -15,11 +18,50 @@ describe('toStorableText', () => {
   });
 });
 
-describe('toUsageRow', () => {
+describe('toUsageRowText', () => {
+  it('is one line of JSON with every column', () => {
+    const record = toExampleRecord({ model: 'a "name"\nof two lines', rate: '{\n"input": 1\n}' });
+    const text = toUsageRowText(record);
+    expect(text).not.toContain('\n');
+    expect(toRow(text)).toEqual({
+      request_id: record.requestId,
+      attempt: 1,
+      at_ms: record.atMs,
+      organization_id: record.organizationId,
+      project_id: null,
+      key_id: record.keyId,
+      operation: 'chat',
+      model: 'a "name"\nof two lines',
+      upstream_id: null,
+      upstream_key_id: null,
+      upstream_model: 'gpt',
+      status: 'succeeded',
+      http_status: 200,
+      error_code: null,
+      input_tokens: 10,
+      cached_input_tokens: 4,
+      output_tokens: 20,
+      units: null,
+      estimated: false,
+      cost_nanos: 1_500,
+      rate: { input: 1 },
+      duration_ms: 13,
+      first_byte_ms: 3,
+    });
+  });
+
+  it('keeps units without a column beside the others, and only those that say something', () => {
+    const usage = { ...zeroUsage(), cacheWriteTokens: 1, reasoningTokens: 2, characters: 3, mediaMs: 4_500, images: 5, documents: 6, requests: 7, gpuMs: 1 };
+    expect(toRow(toUsageRowText(toExampleRecord({ usage })))).toMatchObject({
+      units: { cache_write_tokens: 1, reasoning_tokens: 2, characters: 3, seconds: 4.5, images: 5, documents: 6, requests: 7, gpu_seconds: 0.001 },
+    });
+    expect(toRow(toUsageRowText(toExampleRecord({ usage: { ...zeroUsage(), requests: 1 } })))).toMatchObject({ units: null });
+    expect(toRow(toUsageRowText(toExampleRecord({ usage: zeroUsage() })))).toMatchObject({ units: { requests: 0 } });
+  });
+
   it('brings measures into what their columns hold', () => {
-    const row = toUsageRow(
-      toExampleRecord({ durationMs: NaN, firstByteMs: -1, httpStatus: 1e9, costNanos: Infinity, usage: { inputTokens: 1.4, cachedInputTokens: -3, outputTokens: 1e300, reasoningTokens: 2 } }),
-    );
+    const usage = { ...zeroUsage(), requests: 1, inputTokens: 1.4, cachedInputTokens: -3, outputTokens: 1e300, reasoningTokens: NaN, mediaMs: Infinity };
+    const row = toRow(toUsageRowText(toExampleRecord({ durationMs: NaN, firstByteMs: -1, httpStatus: 1e9, costNanos: Infinity, usage })));
     expect(row).toMatchObject({
       duration_ms: 0,
       first_byte_ms: 0,
@@ -28,7 +70,12 @@ describe('toUsageRow', () => {
       input_tokens: 1,
       cached_input_tokens: 0,
       output_tokens: Number.MAX_SAFE_INTEGER,
-      units: { reasoning_tokens: 2 },
+      units: { seconds: Number.MAX_SAFE_INTEGER / 1_000 },
     });
+  });
+
+  it('says the right name also after more names than it remembers', () => {
+    for (let index = 0; index < 10_000; index++) toUsageRowText(toExampleRecord({ model: `made up ${index}` }));
+    expect(toRow(toUsageRowText(toExampleRecord({ model: 'made up 3' })))).toMatchObject({ model: 'made up 3', operation: 'chat' });
   });
 });

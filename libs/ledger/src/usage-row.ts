@@ -4,38 +4,14 @@ import { type UsageRecord } from './usage-record';
 const LARGEST_SMALLINT = 32_767;
 const LARGEST_INTEGER = 2_147_483_647;
 const LONGEST_TEXT = 512;
+const REMEMBERED_TEXTS = 4_096;
 
-/** A record as PostgreSQL's json_to_recordset reads it: the names are those of USAGE_ROW_TYPE. */
-export interface UsageRow {
-  request_id: string;
-  attempt: number;
-  at_ms: number;
-  organization_id: string;
-  project_id: string | null;
-  key_id: string;
-  operation: string;
-  model: string;
-  upstream_id: string | null;
-  upstream_key_id: string | null;
-  upstream_model: string | null;
-  status: string;
-  http_status: number | null;
-  error_code: string | null;
-  input_tokens: number;
-  cached_input_tokens: number;
-  output_tokens: number;
-  units: Readonly<Record<string, number>> | null;
-  estimated: boolean;
-  cost_nanos: number | null;
-  duration_ms: number;
-  first_byte_ms: number | null;
-}
-
+/** How PostgreSQL's json_to_recordset reads the texts that `toUsageRowText` makes. */
 export const USAGE_ROW_TYPE = `
   request_id uuid, attempt smallint, at_ms double precision, organization_id uuid, project_id uuid, key_id uuid,
   operation text, model text, upstream_id uuid, upstream_key_id uuid, upstream_model text, status text,
   http_status smallint, error_code text, input_tokens bigint, cached_input_tokens bigint, output_tokens bigint,
-  units jsonb, estimated boolean, cost_nanos bigint, duration_ms integer, first_byte_ms integer`;
+  units jsonb, estimated boolean, cost_nanos bigint, rate jsonb, duration_ms integer, first_byte_ms integer`;
 
 /**
  * PostgreSQL's text holds neither NUL nor half a surrogate pair, and one such name would make it
@@ -46,50 +22,66 @@ export function toStorableText(text: string): string {
   return (short.includes('\0') ? short.replaceAll('\0', '\uFFFD') : short).toWellFormed();
 }
 
-/** A measure that cannot be right must not cost the row: it is brought into what the column holds. */
-function toStorableInteger(value: number, largest: number): number {
-  if (Number.isNaN(value)) return 0;
-  return Math.min(Math.max(Math.round(value), 0), largest);
-}
-
-const orNull = <Value, Stored>(value: Value | null, store: (value: Value) => Stored): Stored | null =>
-  value === null ? null : store(value);
-const toSmallint = (value: number): number => toStorableInteger(value, LARGEST_SMALLINT);
-const toInteger = (value: number): number => toStorableInteger(value, LARGEST_INTEGER);
-const toBigint = (value: number): number => toStorableInteger(value, Number.MAX_SAFE_INTEGER);
-
-/** The units without a column of their own. Null when there are none, as in most rows. */
-function toUnits(usage: UsageUnits): UsageRow['units'] {
-  return usage.reasoningTokens > 0 ? { reasoning_tokens: toBigint(usage.reasoningTokens) } : null;
-}
-
 /**
- * What identifies the row (ids, attempt, time) goes as it is: changing it could make two rows one.
+ * A record as the JSON object of one row, on one line. It is made once and goes as it is through the
+ * spool into PostgreSQL. What identifies the row (ids, attempt, time) is not brought into shape:
+ * changing it could make two rows one.
  */
-export function toUsageRow(record: UsageRecord): UsageRow {
+export function toUsageRowText(record: UsageRecord): string {
   const { usage } = record;
-  return {
-    request_id: record.requestId,
-    attempt: record.attempt,
-    at_ms: record.atMs,
-    organization_id: record.organizationId,
-    project_id: record.projectId,
-    key_id: record.keyId,
-    operation: record.operation,
-    model: toStorableText(record.model),
-    upstream_id: record.upstreamId,
-    upstream_key_id: record.upstreamKeyId,
-    upstream_model: orNull(record.upstreamModel, toStorableText),
-    status: record.status,
-    http_status: orNull(record.httpStatus, toSmallint),
-    error_code: orNull(record.errorCode, toStorableText),
-    input_tokens: toBigint(usage.inputTokens),
-    cached_input_tokens: toBigint(usage.cachedInputTokens),
-    output_tokens: toBigint(usage.outputTokens),
-    units: toUnits(usage),
-    estimated: record.estimated,
-    cost_nanos: orNull(record.costNanos, toBigint),
-    duration_ms: toInteger(record.durationMs),
-    first_byte_ms: orNull(record.firstByteMs, toInteger),
-  };
+  return (
+    `{"request_id":${JSON.stringify(record.requestId)},"attempt":${toJsonNumber(record.attempt)},"at_ms":${toJsonNumber(record.atMs)}` +
+    `,"organization_id":${toJsonText(record.organizationId)},"project_id":${toJsonText(record.projectId)},"key_id":${toJsonText(record.keyId)}` +
+    `,"operation":${toJsonText(record.operation)},"model":${toJsonText(record.model)},"upstream_id":${toJsonText(record.upstreamId)}` +
+    `,"upstream_key_id":${toJsonText(record.upstreamKeyId)},"upstream_model":${toJsonText(record.upstreamModel)}` +
+    `,"status":"${record.status}","http_status":${toSmallint(record.httpStatus)},"error_code":${toJsonText(record.errorCode)}` +
+    `,"input_tokens":${toBigint(usage.inputTokens)},"cached_input_tokens":${toBigint(usage.cachedInputTokens)}` +
+    `,"output_tokens":${toBigint(usage.outputTokens)},"units":${toUnitsText(usage)},"estimated":${record.estimated}` +
+    `,"cost_nanos":${toBigint(record.costNanos)},"rate":${toOneLine(record.rate)}` +
+    `,"duration_ms":${toInteger(record.durationMs)},"first_byte_ms":${toInteger(record.firstByteMs)}}`
+  );
 }
+
+/** The units without a column of their own; null when there are none, as in most rows. A missing `requests` is 1. */
+function toUnitsText(usage: UsageUnits): string {
+  let text = '';
+  if (usage.cacheWriteTokens > 0) text += `,"cache_write_tokens":${toBigint(usage.cacheWriteTokens)}`;
+  if (usage.reasoningTokens > 0) text += `,"reasoning_tokens":${toBigint(usage.reasoningTokens)}`;
+  if (usage.characters > 0) text += `,"characters":${toBigint(usage.characters)}`;
+  if (usage.mediaMs > 0) text += `,"seconds":${toSeconds(usage.mediaMs)}`;
+  if (usage.images > 0) text += `,"images":${toBigint(usage.images)}`;
+  if (usage.documents > 0) text += `,"documents":${toBigint(usage.documents)}`;
+  if (usage.requests !== 1) text += `,"requests":${toBigint(usage.requests)}`;
+  if (usage.gpuMs > 0) text += `,"gpu_seconds":${toSeconds(usage.gpuMs)}`;
+  return text === '' ? 'null' : `{${text.slice(1)}}`;
+}
+
+/** The same ids and names come in row after row: their texts are remembered, a bounded number of them. */
+const jsonTexts = new Map<string, string>();
+
+function toJsonText(text: string | null): string {
+  if (text === null) return 'null';
+  let json = jsonTexts.get(text);
+  if (json !== undefined) return json;
+  json = JSON.stringify(toStorableText(text));
+  if (text.length > LONGEST_TEXT) return json;
+  if (jsonTexts.size === REMEMBERED_TEXTS) jsonTexts.clear();
+  jsonTexts.set(text, json);
+  return json;
+}
+
+/** A measure that cannot be right must not cost the row: it is brought into what the column holds. */
+function toStorableInteger(value: number | null, largest: number): string {
+  if (value === null) return 'null';
+  if (Number.isNaN(value)) return '0';
+  return String(Math.min(Math.max(Math.round(value), 0), largest));
+}
+
+const toSmallint = (value: number | null): string => toStorableInteger(value, LARGEST_SMALLINT);
+const toInteger = (value: number | null): string => toStorableInteger(value, LARGEST_INTEGER);
+const toBigint = (value: number | null): string => toStorableInteger(value, Number.MAX_SAFE_INTEGER);
+const toSeconds = (valueMs: number): string => String(Math.min(Math.round(valueMs), Number.MAX_SAFE_INTEGER) / 1_000);
+const toJsonNumber = (value: number): string => (Number.isFinite(value) ? String(value) : 'null');
+
+/** A record of the spool is a line. In JSON a line break can only stand between values. */
+const toOneLine = (json: string | null): string => (json === null ? 'null' : json.includes('\n') ? json.replaceAll('\n', ' ') : json);

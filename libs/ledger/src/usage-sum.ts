@@ -1,17 +1,37 @@
 import { toUsdString, WeirError } from '@weir/kernel';
 
-export const USAGE_GROUPS = ['organization', 'project', 'key', 'model', 'upstream', 'operation', 'day'] as const;
-/** What usage can be summed by. `day` is a day in UTC; `upstream` is its name, or its id once it is deleted. */
+export const USAGE_GROUPS = ['organization', 'project', 'key', 'model', 'upstream', 'operation', 'status', 'day', 'hour'] as const;
+/**
+ * What usage can be summed by. `day` and `hour` are in UTC; `upstream` is its name, or its id once
+ * it is deleted; `status` is that of the attempts.
+ */
 export type UsageGroup = (typeof USAGE_GROUPS)[number];
+
+/** Lengths of time. Minutes are only for short ranges: nothing but the rows knows them. */
+export type UsageBucket = 'minute' | 'hour' | 'day';
+export type SumGroup = UsageGroup | UsageBucket;
 
 export interface UsageSum {
   /** One entry for each group asked for; null where the rows have none. */
-  readonly groups: Readonly<Partial<Record<UsageGroup, string | null>>>;
+  readonly groups: Readonly<Partial<Record<SumGroup, string | null>>>;
+  /** Counted at their first attempt: with its upstream, and its status. */
   readonly requests: number;
   readonly attempts: number;
+  readonly succeededAttempts: number;
+  readonly failedAttempts: number;
+  readonly abortedAttempts: number;
+  readonly unknownAttempts: number;
   readonly inputTokens: number;
   readonly cachedInputTokens: number;
+  readonly cacheWriteTokens: number;
   readonly outputTokens: number;
+  readonly reasoningTokens: number;
+  readonly characters: number;
+  readonly mediaMs: number;
+  readonly images: number;
+  readonly documents: number;
+  readonly gpuMs: number;
+  readonly durationMs: number;
   /** Exact up to nine million dollars; `costUsd` beyond, too. */
   readonly costNanos: number;
   readonly costUsd: string;
@@ -43,9 +63,21 @@ export function toUsageView(sum: UsageSum) {
     ...sum.groups,
     requests: sum.requests,
     attempts: sum.attempts,
+    succeeded_attempts: sum.succeededAttempts,
+    failed_attempts: sum.failedAttempts,
+    aborted_attempts: sum.abortedAttempts,
+    unknown_attempts: sum.unknownAttempts,
     input_tokens: sum.inputTokens,
     cached_input_tokens: sum.cachedInputTokens,
+    cache_write_tokens: sum.cacheWriteTokens,
     output_tokens: sum.outputTokens,
+    reasoning_tokens: sum.reasoningTokens,
+    characters: sum.characters,
+    seconds: sum.mediaMs / 1_000,
+    images: sum.images,
+    documents: sum.documents,
+    gpu_seconds: sum.gpuMs / 1_000,
+    duration_ms: sum.durationMs,
     cost_nanos: sum.costNanos,
     cost_usd: sum.costUsd,
     estimated_attempts: sum.estimatedAttempts,

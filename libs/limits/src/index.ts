@@ -1,15 +1,18 @@
 /**
- * limits owns how much a caller may do in a stretch of time: sliding windows, the one script that
- * decides an admission on Redis, its in-process twin, what happens without Redis, and the words and
- * headers in which a limit is told.
+ * limits owns how much a caller may do: windows of requests and tokens, requests open at the same
+ * time, and budgets; the one script that decides an admission on Redis, its in-process twin, what
+ * happens without Redis, and the words and headers in which a limit is told.
  */
-export * from './admission';
-export { LARGEST_LIMIT, type LimitPlan, type LimitScope, makeLimitPlan, type WindowLimit, type WindowName } from './limit-plan';
-export * from './limiter';
+export { type BudgetSource, type SpentQuestion } from './budget-source';
+export { type DayRequests, type WindowSource } from './day-windows';
+export { DAY_MS, LARGEST_LIMIT, makeLimitPlan, MINUTE_MS } from './limit-plan';
 export * from './limiter-throttler-storage';
 export * from './limits.module';
-export * from './local-limiter-store';
+export * from './local-meter-store';
+export * from './meter';
+export * from './meter-store';
 export * from './rate-limit-headers';
-export * from './redis-limiter-store';
+export * from './redis-meter-store';
 export * from './to-limit-plan';
 export * from './to-refusal';
+export { DEFAULT_POLICIES, type WithoutRedis, type WithoutRedisPolicies } from './without-redis';

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { once } from 'node:events';
 import { createTestRedis } from '../../../test/support/redis';
 import { LimiterThrottlerStorage } from './limiter-throttler-storage';
-import { RedisLimiterStore } from './redis-limiter-store';
+import { RedisSharedStore } from './redis-shared-store';
 
 const SECOND_MS = 1_000;
 
@@ -15,15 +15,15 @@ describe.each(['in-process', 'Redis'])('LimiterThrottlerStorage: %s', (where) =>
 
   beforeAll(async () => {
     if (where === 'in-process') {
-      storage = new LimiterThrottlerStorage({ redisStore: null, clock });
+      storage = new LimiterThrottlerStorage({ shared: null, clock });
       return;
     }
     const server = await createTestRedis();
     const redis = new Redis(server.url);
     await once(redis, 'ready');
-    const redisStore = new RedisLimiterStore({ redis, clock: systemClock, scriptNowMs: () => nowMs });
-    storage = new LimiterThrottlerStorage({ redisStore, clock });
-    cleanUps.push(() => redisStore.close(), () => redis.disconnect(), () => server.close());
+    const shared = new RedisSharedStore({ redis, clock: systemClock, scriptNowMs: () => nowMs });
+    storage = new LimiterThrottlerStorage({ shared, clock });
+    cleanUps.push(() => shared.close(), () => redis.disconnect(), () => server.close());
   });
   afterAll(async () => {
     for (const cleanUp of cleanUps) await cleanUp();
@@ -70,14 +70,14 @@ describe.each(['in-process', 'Redis'])('LimiterThrottlerStorage: %s', (where) =>
 describe('LimiterThrottlerStorage without its Redis', () => {
   it('goes on in this process, even where requests would be refused', async () => {
     const redis = new Redis({ host: '127.0.0.1', port: 1, lazyConnect: true, enableOfflineQueue: false });
-    const redisStore = new RedisLimiterStore({ redis, clock: systemClock, withoutRedis: 'refuse' });
-    const storage = new LimiterThrottlerStorage({ redisStore, clock: systemClock });
+    const shared = new RedisSharedStore({ redis, clock: systemClock });
+    const storage = new LimiterThrottlerStorage({ shared, clock: systemClock });
     try {
       const hits = [];
       for (let count = 0; count < 3; count++) hits.push((await storage.increment('away', 60_000, 2, 0, 'default')).isBlocked);
       expect(hits).toEqual([false, false, true]);
     } finally {
-      await redisStore.close();
+      await shared.close();
       redis.disconnect();
     }
   });

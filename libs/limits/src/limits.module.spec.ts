@@ -7,9 +7,9 @@ import { type AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { createTestRedis } from '../../../test/support/redis';
 import { waitFor } from '../../../test/support/wait-for';
-import { Limiter } from './limiter';
 import { LimiterThrottlerStorage } from './limiter-throttler-storage';
 import { LimitsModule } from './limits.module';
+import { Meter } from './meter';
 
 @Controller()
 class Door {
@@ -54,7 +54,7 @@ describe('LimitsModule', () => {
     const redis = new Redis(server.url);
     const application = await Test.createTestingModule({ imports: [LimitsModule.forRoot({ redis, clock: systemClock })] }).compile();
     try {
-      expect(application.get(Limiter).isShared).toBe(true);
+      expect(application.get(Meter).isShared).toBe(true);
       await waitFor(async () => (await redis.zcard('weir:processes')) === 1);
       await application.close();
       expect(await redis.zcard('weir:processes')).toBe(0);

@@ -1,30 +1,61 @@
-import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { Limiter, type LimiterOptions } from './limiter';
+import { type DynamicModule, Inject, type InjectionToken, Module, type ModuleMetadata, type OnApplicationShutdown } from '@nestjs/common';
 import { LimiterThrottlerStorage } from './limiter-throttler-storage';
+import { Meter, type MeterOptions } from './meter';
+import { type RedisClient } from './redis-client';
+import { RedisSharedStore } from './redis-shared-store';
 
-/** Hands out the Limiter and the throttler's storage, and ends the heartbeat when the application ends. */
+export interface LimitsModuleOptions extends Omit<MeterOptions, 'shared'> {
+  /** Null: this is the only process, and the counters are its own. */
+  readonly redis: RedisClient | null;
+  /** The longest that a request waits for Redis; 200 when absent. */
+  readonly redisTimeoutMs?: number;
+  /** Told once a change, for the log and a metric. */
+  readonly onAvailability?: (available: boolean, reason: string) => void;
+}
+
+export interface LimitsModuleAsyncOptions {
+  readonly imports?: ModuleMetadata['imports'];
+  readonly inject?: readonly InjectionToken[];
+  readonly useFactory: (...parameters: never[]) => LimitsModuleOptions;
+}
+
+const OPTIONS = Symbol('LIMITS_OPTIONS');
+
+/** Hands out the Meter and the throttler's storage, and ends the heartbeat when the application ends. */
 @Module({})
 export class LimitsModule implements OnApplicationShutdown {
-  constructor(@Inject(Limiter) private readonly limiter: Limiter) {}
+  constructor(@Inject(Meter) private readonly meter: Meter) {}
 
-  static forRoot(options: LimiterOptions): DynamicModule {
+  static forRoot(options: LimitsModuleOptions): DynamicModule {
+    return LimitsModule.forRootAsync({ useFactory: () => options });
+  }
+
+  static forRootAsync({ imports = [], inject = [], useFactory }: LimitsModuleAsyncOptions): DynamicModule {
     return {
       module: LimitsModule,
       global: true,
+      imports,
       providers: [
-        { provide: Limiter, useFactory: () => new Limiter(options) },
+        { provide: OPTIONS, inject: [...inject], useFactory },
+        { provide: Meter, inject: [OPTIONS], useFactory: openMeter },
         {
           provide: LimiterThrottlerStorage,
-          inject: [Limiter],
-          useFactory: (limiter: Limiter) =>
-            new LimiterThrottlerStorage({ redisStore: limiter.redisStore, clock: options.clock }),
+          inject: [Meter, OPTIONS],
+          useFactory: ({ shared }: Meter, { clock }: LimitsModuleOptions) => new LimiterThrottlerStorage({ shared, clock }),
         },
       ],
-      exports: [Limiter, LimiterThrottlerStorage],
+      exports: [Meter, LimiterThrottlerStorage],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.limiter.close();
+    await this.meter.close();
   }
+}
+
+/** A meter on Redis, or, without one, in this process alone. Close it when done. */
+export function openMeter({ redis, redisTimeoutMs, onAvailability, ...options }: LimitsModuleOptions): Meter {
+  const { clock } = options;
+  const shared = redis === null ? null : new RedisSharedStore({ redis, clock, timeoutMs: redisTimeoutMs, onAvailability });
+  return new Meter({ ...options, shared });
 }

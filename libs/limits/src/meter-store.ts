@@ -1,4 +1,5 @@
 import { type BudgetPeriod, type BudgetSpan, type Nanos } from '@weir/kernel';
+import { type PlanWire } from './plan-wire';
 
 export type LimitScope = 'key' | 'project' | 'organization' | 'model' | 'control_plane';
 export type WindowName = 'requests_per_minute' | 'requests_per_day' | 'tokens_per_minute' | 'throttled_requests' | 'throttled_block';
@@ -111,6 +112,8 @@ export interface LimitPlan {
   readonly grants: boolean;
   /** When the first span of its budgets ends, and the plan must be made anew; Infinity without budgets. */
   readonly validUntilMs: number;
+  /** The plan as it goes over the wire to Redis; `makeLimitPlan` builds it once. */
+  readonly wire: PlanWire;
 }
 
 /** What a call really used. `nanos` is at most the grant's `heldNanos`. */
@@ -137,19 +140,48 @@ export interface MeterStore {
   /**
    * Ends a grant: leases go, token windows are corrected, each hold becomes `nanos` spent. Whatever of
    * it is not there any more (settled before) is left as it is.
-   * @returns each budget of the plan in the plan's order, as it is then.
+   * A budget whose counter is missing is left with its hold: seed it and ask again; the rest is done.
+   * @returns each budget of the plan in the plan's order, as it is then; or which must be seeded first.
    */
-  settle(grant: Grant, settlement: Settlement): Answer<readonly BudgetState[]>;
-  /** Adds up to `nanos` to the hold, as much as the tightest budget affords. @returns how much; 0 when the hold is not there. */
+  settle(grant: Grant, settlement: Settlement): Answer<readonly BudgetState[] | Unseeded>;
+  /**
+   * Adds up to `nanos` to the hold, as much as the tightest budget affords, and as much to the grant's
+   * `heldNanos`. @returns how much; 0 when the hold is not there.
+   */
   extend(grant: Grant, nanos: Nanos): Answer<Nanos>;
   /** The heartbeat of open grants: leases and holds live on. */
   renew(grants: readonly Grant[]): Answer<true>;
   /** Puts the holds and leases of open grants back where they are missing: after Redis has lost its data. */
   restore(grants: readonly Grant[]): Answer<true>;
-  /** Sets what is spent where the counter is missing; where it is there, raises it to `spentNanos` when `raise`. */
-  seed(organizationId: string, counter: string, budget: BudgetLimit, spentNanos: Nanos, raise: boolean): Answer<true>;
-  /** The request ids of the holds in a budget. */
-  listHolds(organizationId: string, counter: string): Answer<readonly string[]>;
+  /**
+   * Without `raise`: sets what is spent where the counter is missing, if the mark that `listHolds` gave is
+   * still there. With `raise`: raises what is spent where the counter is there and lower; never lowers it.
+   * @returns false when the counter is not there and the mark neither: what was summed up may lack
+   *   something, begin anew. Always true with `raise`.
+   */
+  seed(organizationId: string, counter: string, budget: BudgetLimit, spentNanos: Nanos, raise: boolean, mark: string): Answer<boolean>;
+  /** The holds in a budget; leaves a mark in a counter that is missing, which goes when its data or its holds change. */
+  listHolds(organizationId: string, counter: string): Answer<HoldList>;
+  /** Each budget of the plan in the plan's order; null where the counter is missing. Expired holds are shown as spent. */
+  readBudgets(plan: LimitPlan): Answer<readonly (BudgetState | null)[]>;
+  /**
+   * Adds what was taken before the data was lost, each in the sub-bucket of its age; older than the
+   * window: left out. Takes effect once as long as the window has something in it.
+   */
+  seedWindow(organizationId: string, key: string, windowMs: number, takes: readonly WindowTake[]): Answer<true>;
 }
 
+/** Something that was taken from a window `ageMs` ago. */
+export interface WindowTake {
+  readonly ageMs: number;
+  readonly amount: number;
+}
+
+export interface HoldList {
+  readonly requestIds: readonly string[];
+  /** Give it to `seed`. Empty when the counter is there already. */
+  readonly mark: string;
+}
+
+/** At once from a store in the process; null from Redis when it did not answer. */
 export type Answer<Value> = Value | Promise<Value | null>;

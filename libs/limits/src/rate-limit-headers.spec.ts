@@ -1,10 +1,21 @@
-import { type Admission, toWindowState, type WindowState } from './admission';
-import { DAY_MS, MINUTE_MS, type WindowLimit } from './limit-plan';
-import { toOpenAiDuration, toRateLimitHeaders } from './rate-limit-headers';
-import { toRefusal } from './to-refusal';
+import { budgetOf, leasesOf, requestsOf, tokensOf, USD } from './meter-harness';
+import { DAY_MS } from './limit-plan';
+import { type Admission, type Limit, type LimitState } from './meter-store';
+import { pushRateLimitHeaders, toOpenAiDuration } from './rate-limit-headers';
 
-const minute: WindowLimit = { scope: 'key', name: 'requests_per_minute', subject: 'k', windowMs: MINUTE_MS, limit: 60 };
-const day: WindowLimit = { scope: 'organization', name: 'requests_per_day', subject: 'o', windowMs: DAY_MS, limit: 1000 };
+const minute = requestsOf('k', 60);
+const day = requestsOf('k', 1000, DAY_MS);
+const tokens = tokensOf('k', 500);
+
+function state(limit: Limit, used: number, resetMs: number): LimitState {
+  return { limit, used, remaining: Math.max(0, limit.limit - used), resetMs };
+}
+
+function headersOf(admission: Admission): Record<string, string> {
+  const headers: string[] = [];
+  pushRateLimitHeaders(headers, admission);
+  return Object.fromEntries(Array.from({ length: headers.length / 2 }, (_, index) => [headers[2 * index], headers[2 * index + 1]]));
+}
 
 describe('toOpenAiDuration', () => {
   it.each([
@@ -27,54 +38,48 @@ describe('toOpenAiDuration', () => {
   });
 });
 
-describe('toRateLimitHeaders', () => {
+describe('pushRateLimitHeaders', () => {
   it.each([
     ['the minute', 50, 100, '60', '10', '30s'],
     ['the day', 6, 990, '1000', '10', '1h0m0s'],
     ['the first of equals', 30, 500, '60', '30', '30s'],
   ])('shows the tightest window: %s', (_, minuteUsed, dayUsed, limit, remaining, reset) => {
-    const windows = [toWindowState(minute, minuteUsed, 30_000), toWindowState(day, dayUsed, 3_600_000)];
-    expect(toRateLimitHeaders({ admitted: true, windows })).toEqual({
+    expect(headersOf({ admitted: true, states: [state(minute, minuteUsed, 30_000), state(day, dayUsed, 3_600_000)], grant: null })).toEqual({
       'x-ratelimit-limit-requests': limit,
       'x-ratelimit-remaining-requests': remaining,
       'x-ratelimit-reset-requests': reset,
     });
   });
 
-  it('shows the window that refused', () => {
-    const refused = toWindowState(day, 1000, 5_000);
-    const windows = [toWindowState(minute, 60, 61_000), refused];
-    expect(toRateLimitHeaders({ admitted: false, refused, windows })).toMatchObject({ 'x-ratelimit-limit-requests': '1000', 'x-ratelimit-reset-requests': '5s' });
+  it('shows tokens beside requests, or alone', () => {
+    const ofTokens = { 'x-ratelimit-limit-tokens': '500', 'x-ratelimit-remaining-tokens': '400', 'x-ratelimit-reset-tokens': '1m1s' };
+    const ofRequests = { 'x-ratelimit-limit-requests': '60', 'x-ratelimit-remaining-requests': '59', 'x-ratelimit-reset-requests': '1m0s' };
+    expect(headersOf({ admitted: true, states: [state(tokens, 100, 61_000)], grant: null })).toEqual(ofTokens);
+    const states = [state(minute, 1, 60_000), state(tokens, 100, 61_000), state(tokensOf('p', 50_000, 'project'), 100, 61_000)];
+    expect(headersOf({ admitted: true, states, grant: null })).toEqual({ ...ofRequests, ...ofTokens });
+  });
+
+  it('shows the window that refused, in the place of its own unit only', () => {
+    const refused = state(day, 1000, 5_000);
+    const states = [state(minute, 60, 61_000), refused, state(tokens, 500, 7_000)];
+    expect(headersOf({ admitted: false, refused, states })).toMatchObject({
+      'x-ratelimit-limit-requests': '1000',
+      'x-ratelimit-reset-requests': '5s',
+      'x-ratelimit-reset-tokens': '7s',
+    });
+  });
+
+  it.each([leasesOf('k', 1), budgetOf('k', USD)])('shows no concurrency and no budget, even when it refused', (limit) => {
+    const refused = state(limit, limit.limit, 9_000);
+    expect(headersOf({ admitted: false, refused, states: [state(minute, 1, 60_000), refused] })).toEqual({
+      'x-ratelimit-limit-requests': '60',
+      'x-ratelimit-remaining-requests': '59',
+      'x-ratelimit-reset-requests': '1m0s',
+    });
+    expect(headersOf({ admitted: false, refused, states: [refused] })).toEqual({});
   });
 
   it('shows nothing without limits', () => {
-    expect(toRateLimitHeaders({ admitted: true, windows: [] })).toBeNull();
-  });
-});
-
-describe('toRefusal', () => {
-  const refuse = (refused: WindowState): Extract<Admission, { admitted: false }> => ({ admitted: false, refused, windows: [refused] });
-
-  it('names the limit, what is used and when to come back', () => {
-    const error = toRefusal(refuse(toWindowState(minute, 60, 11_400)));
-    expect(error).toMatchObject({ code: 'rate_limit_exceeded', status: 429, type: 'requests', retryAfterMs: 11_400, row: { retryHelps: true } });
-    expect(error.message).toBe('Rate limit reached for requests per minute of this key: limit 60, used 60. Try again in 12 s.');
-  });
-
-  it.each([
-    [350, '350 ms'],
-    [3_599_000, '60 min'],
-    [7_200_000, '2 h'],
-    [12_000_000, '3 h 20 min'],
-  ])('tells %i ms as %s', (resetMs, words) => {
-    expect(toRefusal(refuse(toWindowState(day, 1000, resetMs))).message).toBe(
-      `Rate limit reached for requests per day of this organization: limit 1000, used 1000. Try again in ${words}.`,
-    );
-  });
-
-  it('promises no time for what never fits', () => {
-    const error = toRefusal(refuse(toWindowState(minute, 0, Infinity)));
-    expect(error.retryAfterMs).toBeNull();
-    expect(error.message).toContain('larger than the limit');
+    expect(headersOf({ admitted: true, states: [], grant: null })).toEqual({});
   });
 });

@@ -1,30 +1,49 @@
-import { type Admission, type WindowState } from './admission';
+import { type Admission, type LimitState, type WindowLimit } from './meter-store';
 
-export interface RateLimitHeaders {
-  readonly 'x-ratelimit-limit-requests': string;
-  readonly 'x-ratelimit-remaining-requests': string;
-  readonly 'x-ratelimit-reset-requests': string;
-}
-
-/** Of the windows, the one with the smallest share left; the first of equals. */
-export function findTightest(windows: readonly WindowState[]): WindowState | null {
-  let tightest: WindowState | null = null;
-  for (const state of windows) {
+/** Of the windows of that unit, the one with the smallest share left; the first of equals. */
+export function findTightest(states: readonly LimitState[], unit: WindowLimit['unit']): LimitState | null {
+  let tightest: LimitState | null = null;
+  for (const state of states) {
+    if (state.limit.kind !== 'window' || state.limit.unit !== unit) continue;
     // Multiplied crosswise, so that nothing is divided: a/b < c/d.
-    if (tightest === null || state.remaining * tightest.window.limit < tightest.remaining * state.window.limit) tightest = state;
+    if (tightest === null || state.remaining * tightest.limit.limit < tightest.remaining * state.limit.limit) tightest = state;
   }
   return tightest;
 }
 
-/** OpenAI's headers about requests, for the tightest window (the one that refused, if one did); null without limits. */
-export function toRateLimitHeaders(admission: Admission): RateLimitHeaders | null {
-  const state = admission.admitted ? findTightest(admission.windows) : admission.refused;
-  if (state === null) return null;
-  return {
-    'x-ratelimit-limit-requests': String(state.window.limit),
-    'x-ratelimit-remaining-requests': String(state.remaining),
-    'x-ratelimit-reset-requests': toOpenAiDuration(state.resetMs),
-  };
+/**
+ * Adds OpenAI's headers about requests and about tokens, as names and values in turn: each for the
+ * tightest window of its unit, or for the one that refused, if one did. A concurrency limit or a budget
+ * is in no header. Adds nothing without windows.
+ */
+export function pushRateLimitHeaders(headers: string[], admission: Admission): void {
+  const requests = findShown(admission, 'requests');
+  if (requests !== null) {
+    headers.push(
+      'x-ratelimit-limit-requests',
+      String(requests.limit.limit),
+      'x-ratelimit-remaining-requests',
+      String(requests.remaining),
+      'x-ratelimit-reset-requests',
+      toOpenAiDuration(requests.resetMs),
+    );
+  }
+  const tokens = findShown(admission, 'tokens');
+  if (tokens !== null) {
+    headers.push(
+      'x-ratelimit-limit-tokens',
+      String(tokens.limit.limit),
+      'x-ratelimit-remaining-tokens',
+      String(tokens.remaining),
+      'x-ratelimit-reset-tokens',
+      toOpenAiDuration(tokens.resetMs),
+    );
+  }
+}
+
+function findShown(admission: Admission, unit: WindowLimit['unit']): LimitState | null {
+  if (!admission.admitted && admission.refused.limit.kind === 'window' && admission.refused.limit.unit === unit) return admission.refused;
+  return findTightest(admission.states, unit);
 }
 
 /** Whole seconds up to two hours: every text that a minute window ever needs, and few of the day's. */

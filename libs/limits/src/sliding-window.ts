@@ -1,3 +1,5 @@
+import { type WindowTake } from './meter-store';
+
 /** Sub-buckets a window. The oldest is counted whole, so one more than this is counted. */
 export const BUCKETS_PER_WINDOW = 60;
 const SLOTS = BUCKETS_PER_WINDOW + 1;
@@ -18,18 +20,31 @@ export function toBucketMs(windowMs: number): number {
  */
 export class SlidingWindow {
   readonly #bucketMs: number;
-  readonly #slots: number[] = new Array<number>(SLOTS).fill(0);
+  #slots: number[] = new Array<number>(SLOTS).fill(0);
   /** The newest bucket that is reflected in the ring. */
   #head = 0;
-  /** The newest bucket that anything was taken in. */
-  #lastTaken = 0;
+  /** The newest bucket that anything was taken in; NaN when nothing is remembered. */
+  #lastTaken = NaN;
   #sum = 0;
   /** Added to the time that is handed in, so that it never goes back. */
   #offsetMs = 0;
   #nowMs = 0;
+  #isSeeded = false;
 
-  constructor(windowMs: number) {
+  constructor(private readonly windowMs: number) {
     this.#bucketMs = toBucketMs(windowMs);
+  }
+
+  /** To look into the future of, or to ask without moving time. */
+  copy(): SlidingWindow {
+    const copy = new SlidingWindow(this.windowMs);
+    copy.#slots = [...this.#slots];
+    copy.#head = this.#head;
+    copy.#lastTaken = this.#lastTaken;
+    copy.#sum = this.#sum;
+    copy.#offsetMs = this.#offsetMs;
+    copy.#isSeeded = this.#isSeeded;
+    return copy;
   }
 
   /** Forgets what is older than the window. Call it before asking anything. */
@@ -50,16 +65,52 @@ export class SlidingWindow {
       this.#slots[slot] = 0;
     }
     this.#head = bucket;
+    if (this.#sum === 0) this.#restart(nowMs);
+  }
+
+  /** Whether a new window would know as much; does not move time. */
+  isEmptyAt(nowMs: number): boolean {
+    return this.#sum === 0 || Math.floor((nowMs + this.#offsetMs) / this.#bucketMs) - this.#lastTaken >= SLOTS;
+  }
+
+  /** The sub-bucket that is taken from now. */
+  get bucket(): number {
+    return this.#head;
   }
 
   get used(): number {
     return this.#sum;
   }
 
-  take(amount: number): void {
+  /** @returns whether it is the first that is taken from its sub-bucket. */
+  take(amount: number): boolean {
+    const isFirst = this.#lastTaken !== this.#head;
     this.#slots[toSlot(this.#head)] += amount;
     this.#sum += amount;
     this.#lastTaken = this.#head;
+    return isFirst;
+  }
+
+  /** Puts back what was taken in a sub-bucket, if it still counts; never more than is there. */
+  giveBack(bucket: number, amount: number): void {
+    if (bucket > this.#head || bucket <= this.#head - SLOTS) return;
+    const slot = toSlot(bucket);
+    const given = Math.min(this.#slots[slot], amount);
+    this.#slots[slot] -= given;
+    this.#sum -= given;
+  }
+
+  /** Adds what was taken elsewhere and then forgotten; once, as long as anything is remembered. */
+  seed(takes: readonly WindowTake[]): void {
+    if (this.#isSeeded) return;
+    for (const { ageMs, amount } of takes) {
+      const bucket = Math.floor((this.#nowMs - ageMs) / this.#bucketMs);
+      if (bucket > this.#head || bucket <= this.#head - SLOTS || amount === 0) continue;
+      this.#slots[toSlot(bucket)] += amount;
+      this.#sum += amount;
+      if (!(bucket <= this.#lastTaken)) this.#lastTaken = bucket;
+      this.#isSeeded = true;
+    }
   }
 
   /** How long until `amount` fits under `limit`; 0 when it fits now, Infinity when it never does. */
@@ -86,7 +137,10 @@ export class SlidingWindow {
   /** With nothing to remember, time may start anywhere: an old offset is dropped with the rest. */
   #restart(nowMs: number): void {
     this.#offsetMs = 0;
+    this.#nowMs = nowMs;
     this.#head = Math.floor(nowMs / this.#bucketMs);
+    this.#lastTaken = NaN;
+    this.#isSeeded = false;
   }
 }
 

@@ -1,23 +1,21 @@
-import { access, constants, mkdir, open, readFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from './configuration';
+import { FolderLock } from './folder-lock';
 import { isErrno, isError, toErrorCode } from './is-error';
 import { getOrCreateSecretFile, writeFileAtomically } from './secret-file';
 
 const SECRET_NAME = /^[a-z0-9-]{1,64}$/;
 
 /**
- * The folder of everything Weir keeps by itself: the embedded database, secrets, later the spool.
- * One process owns it at a time. The lock is one that the operating system takes back however the
- * process ends, so that nothing stale can stop a start and no reused process id can fake a holder;
- * Node offers such a lock only through SQLite, whose database file stays empty here.
+ * The folder of everything Weir keeps by itself: the embedded database, secrets, the spools of the
+ * ledger. One process owns it at a time.
  */
 export class DataDirectory {
   private constructor(
     readonly path: string,
-    private readonly lock: DatabaseSync | null,
+    private readonly lock: FolderLock | null,
   ) {}
 
   /**
@@ -55,7 +53,7 @@ export class DataDirectory {
 
   /** Lets another process have the folder. */
   close(): void {
-    if (this.lock?.isOpen === true) this.lock.close();
+    this.lock?.release();
   }
 
   private secretPath(name: string): string {
@@ -86,22 +84,15 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-async function takeLock(folder: string): Promise<DatabaseSync> {
-  let lock: DatabaseSync | null = null;
+async function takeLock(folder: string): Promise<FolderLock> {
+  let lock: FolderLock | null;
   try {
-    // Whoever can open the file can lock it.
-    await (await open(join(folder, 'lock'), 'a', 0o600)).close();
-    lock = new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
-    // Nothing is ever written, so there is no journal to leave behind.
-    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    return lock;
+    lock = FolderLock.take(folder);
   } catch (error) {
-    lock?.close();
-    if (isError(error) && error.message.includes('database is locked')) {
-      throw new DataDirectoryInUseError(folder, await readHolder(folder));
-    }
     throw new ConfigurationError(`WEIR_DATA_DIR: the folder ${folder} cannot be locked (${isError(error) ? error.message : 'unknown'})`);
   }
+  if (lock === null) throw new DataDirectoryInUseError(folder, await readHolder(folder));
+  return lock;
 }
 
 /** The holder writes its number right after it has the lock; until then an older one may stand there. */

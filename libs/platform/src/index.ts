@@ -22,5 +22,6 @@ export * from './change-feed';
 export { type ChangeBatch, type ChangeKind, type SnapshotChange } from './change-reader';
 export { type ChangeListener } from './change-listener-queue';
 export * from './data-directory';
+export * from './folder-lock';
 export * from './database-server';
 export * from './is-public-address';

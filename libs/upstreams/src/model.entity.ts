@@ -1,4 +1,4 @@
-import { type ModelId } from '@weir/kernel';
+import { type ModelId, type StoredScopeLimits } from '@weir/kernel';
 import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn } from 'typeorm';
 
 /** A row of `models`: a name that callers ask for. Its targets are rows of their own. */
@@ -15,6 +15,10 @@ export class ModelEntity {
 
   @Column('text', { default: 'weighted' })
   strategy: string;
+
+  /** May hold more fields than are known here, if a newer version wrote it. */
+  @Column('jsonb', { default: () => "'{}'" })
+  limits: StoredScopeLimits;
 
   /** What the ledger parses; null takes the price table's. */
   @Column('jsonb', { nullable: true })

@@ -1,4 +1,4 @@
-import { type ModelId, type Operation, type Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
+import { type ModelId, type Operation, type ScopeLimits, type Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
 import { type FailureClass, type ProviderName, type UpstreamAddress } from '@weir/providers';
 
 /** A key as the pool hands it out. The same object for as long as its secret stays the same. */
@@ -35,6 +35,8 @@ export interface ModelRoute {
   readonly name: string;
   readonly operation: Operation;
   readonly strategy: string;
+  /** For all callers of the model together. */
+  readonly limits: ScopeLimits;
   readonly targets: readonly Target[];
   /** As it stands in the database; the ledger reads it. */
   readonly price: unknown;

@@ -1,4 +1,4 @@
-import { type ModelId, type Operation } from '@weir/kernel';
+import { type ModelId, type Operation, type ScopeLimits } from '@weir/kernel';
 import { type KeyState } from './key-state';
 import { type Candidate, type ModelRoute, type PoolKey, type Target, type UpstreamRecord } from './pool-contract';
 import { type ModelInput } from './pool-snapshot';
@@ -55,6 +55,7 @@ export class PoolRoute implements ModelRoute {
   readonly name: string;
   readonly operation: Operation;
   readonly strategy: string;
+  readonly limits: ScopeLimits;
   readonly price: unknown;
   readonly targets: readonly PoolTarget[];
   /** The targets by priority, the first tier to be tried first. */
@@ -65,6 +66,7 @@ export class PoolRoute implements ModelRoute {
     this.name = model.name;
     this.operation = model.operation;
     this.strategy = model.strategy;
+    this.limits = model.limits;
     this.price = model.price;
     this.targets = targets;
     this.tiers = toTiers(targets);

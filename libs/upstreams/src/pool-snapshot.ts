@@ -1,4 +1,4 @@
-import { type ModelId, type Operation, type Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
+import { type ModelId, type Operation, type ScopeLimits, type Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
 import { type ProviderName, type UpstreamAddress } from '@weir/providers';
 import { type KeyStatus } from './pool-contract';
 
@@ -44,6 +44,7 @@ export interface ModelInput {
   readonly name: string;
   readonly operation: Operation;
   readonly strategy: string;
+  readonly limits: ScopeLimits;
   readonly price: unknown;
   readonly targets: readonly TargetInput[];
 }

@@ -1,4 +1,4 @@
-import { newId, type Clock, type ModelId, type UpstreamId } from '@weir/kernel';
+import { newId, NO_LIMITS, type Clock, type ModelId, type UpstreamId } from '@weir/kernel';
 import { createDataSource } from '@weir/platform';
 import { type DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres';
@@ -60,7 +60,7 @@ describe('SnapshotLoader', () => {
       enabled: false,
       options: { api_version: '2024-10-21' },
     });
-    const modelId = await addModel('gpt', id, { price: { input_per_million_usd: 2 } });
+    const modelId = await addModel('gpt', id, { limits: { rpm: 7, concurrency: 2 }, price: { input_per_million_usd: 2 } });
     expect(await loader.load()).toEqual({
       upstreams: [
         {
@@ -82,6 +82,7 @@ describe('SnapshotLoader', () => {
           name: 'gpt',
           operation: 'chat',
           strategy: 'weighted',
+          limits: { ...NO_LIMITS, requestsPerMinute: 7, concurrency: 2 },
           price: { input_per_million_usd: 2 },
           targets: [{ modelId, upstreamId: id, upstreamModel: 'their gpt', weight: 7, priority: 3 }],
         },
@@ -101,14 +102,25 @@ describe('SnapshotLoader', () => {
     await dataSource.query(`UPDATE upstreams SET options = '[1]' WHERE id = $1`, [(bad[4] = await addUpstream()).id]);
     const good = await addUpstream();
     const badModel = await addModel('dance', good.id, { operation: 'dancing' });
+    const badLimits = await addModel('unlimited', good.id);
+    await dataSource.query(`UPDATE models SET limits = '{"rpm": "many"}' WHERE id = $1`, [badLimits]);
     await addModel('gpt', bad[0].id);
     await addModel('gpt-2', good.id);
     const loaded = await loader.load();
     expect(loaded.upstreams.map(({ id }) => id)).toEqual([good.id]);
     expect(loaded.models.map(({ name }) => name)).toEqual(['gpt', 'gpt-2']);
     const left = warnings.map(({ fields }) => ('objectId' in fields ? fields.objectId : null));
-    expect(new Set(left)).toEqual(new Set([...bad.map(({ id }) => id), badModel]));
+    expect(new Set(left)).toEqual(new Set([...bad.map(({ id }) => id), badModel, badLimits]));
     expect(JSON.stringify(warnings.map(({ fields, message }) => [message, 'err' in fields ? String(fields.err) : '']))).not.toContain('hunter2');
+  });
+
+  it('gives the pool the limits of a model, and reads what a newer version wrote as far as it is known', async () => {
+    const { id } = await addUpstream({ options: { no_key: true } });
+    const modelId = await addModel('gpt', id);
+    await dataSource.query(`UPDATE models SET limits = '{"tpm": 9, "images_per_hour": 3}' WHERE id = $1`, [modelId]);
+    const { pool } = new PoolFixture(await loader.load());
+    expect(pool.findRoute('gpt')).toMatchObject({ id: modelId, limits: { ...NO_LIMITS, tokensPerMinute: 9 } });
+    expect(warnings).toEqual([]);
   });
 
   it('serves a model by the targets that are left when one of its upstreams cannot be used', async () => {

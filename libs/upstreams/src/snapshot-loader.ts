@@ -1,4 +1,4 @@
-import { type ModelId, type Operation, OPERATIONS, parseId, type UpstreamId } from '@weir/kernel';
+import { type ModelId, type Operation, OPERATIONS, parseId, readStoredScopeLimits, type ScopeLimits, type UpstreamId } from '@weir/kernel';
 import { isProviderName } from '@weir/providers';
 import { type DataSource } from 'typeorm';
 import { BaseUrlError, parseBaseUrl } from './base-url';
@@ -25,7 +25,7 @@ class BadRowError extends Error {}
 const UPSTREAMS_SQL = `
   SELECT id, name, provider, base_url, timeout_ms, stream_timeout_ms, concurrency, weight, enabled, options
   FROM upstreams ORDER BY id`;
-const MODELS_SQL = 'SELECT id, name, operation, strategy, price FROM models ORDER BY id';
+const MODELS_SQL = 'SELECT id, name, operation, strategy, limits, price FROM models ORDER BY id';
 const TARGETS_SQL = `
   SELECT id, model_id, upstream_id, upstream_model, weight, priority
   FROM model_targets ORDER BY model_id, priority, position, id`;
@@ -108,6 +108,7 @@ function toModel(row: Row, targets: ReadonlyMap<ModelId, readonly TargetInput[]>
     name: parseText(row.name, 'name'),
     operation: parseOperation(row.operation),
     strategy: parseText(row.strategy, 'strategy'),
+    limits: parseLimits(row.limits),
     price: row.price ?? null,
     targets: targets.get(id) ?? [],
   };
@@ -139,6 +140,15 @@ function parsePositiveOrNull(value: unknown, column: string): number | null {
 function parseOptions(value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new BadRowError('options is not an object');
   return Object.fromEntries(Object.entries(value));
+}
+
+/** A limit that cannot be read must not become none: the model is left out. */
+function parseLimits(value: unknown): ScopeLimits {
+  try {
+    return readStoredScopeLimits(value);
+  } catch (error) {
+    throw new BadRowError('limits cannot be read', { cause: error });
+  }
 }
 
 function parseOperation(value: unknown): Operation {

@@ -1,4 +1,4 @@
-import { newId, Secret, type Clock, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
+import { newId, NO_LIMITS, Secret, type Clock, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
 import { type FailureClass } from '@weir/providers';
 import { type Candidate, type KeyChange, type ModelRoute, type PoolRefusal } from '../src/pool-contract';
 import { type OpenedKey, type PoolSnapshot, type TargetInput, type UpstreamInput } from '../src/pool-snapshot';
@@ -97,7 +97,7 @@ export function snapshot(
   keys: OpenedKey[],
   targets: TargetInput[] = upstreams.map((to) => target(to)),
 ): PoolSnapshot {
-  const model = { id: newId<PoolSnapshot['models'][number]['id']>(), name: MODEL, operation: 'chat', strategy: 'weighted', price: null, targets } as const;
+  const model = { id: newId<PoolSnapshot['models'][number]['id']>(), name: MODEL, operation: 'chat', strategy: 'weighted', limits: NO_LIMITS, price: null, targets } as const;
   return { upstreams, keys, models: [model] };
 }
 

@@ -6,6 +6,8 @@ export { type EnvelopeBinding, openSecret, sealSecret, type SealedSecret } from 
 export { KeyRing, KeyRingError } from './key-ring';
 export { parseUpstreamSecret } from './parse-upstream-secret';
 export { type RotationFailure, type RotationFailureReason, type RotationOptions, type RotationReport } from './rotate-upstream-keys';
+export { openBytes, sealBytes, SealedBytesUnreadable } from './sealed-bytes';
+export * from './sealed-text';
 export * from './upstream-key-unreadable';
 export * from './upstream-key-vault';
 export { type OpenedUpstreamKey, type UpstreamKeyView } from './upstream-key-view';

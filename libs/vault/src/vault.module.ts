@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { DATA_SOURCE } from '@weir/platform';
 import { type DataSource } from 'typeorm';
 import { type KeyRing } from './key-ring';
+import { SealedTexts } from './sealed-text';
 import { UpstreamKeyVault } from './upstream-key-vault';
 
 /** Needs PlatformModule. The ring is read by the composition root and lives in the vault alone. */
@@ -13,6 +14,7 @@ export class VaultModule {
       inject: [DATA_SOURCE],
       useFactory: (dataSource: DataSource) => new UpstreamKeyVault(dataSource.manager, ring),
     };
-    return { module: VaultModule, providers: [vault], exports: [UpstreamKeyVault] };
+    const texts = { provide: SealedTexts, useValue: new SealedTexts(ring) };
+    return { module: VaultModule, providers: [vault, texts], exports: [UpstreamKeyVault, SealedTexts] };
   }
 }

@@ -108,6 +108,16 @@ describe('JsonScanner', () => {
     expect(scanner.stringMember(0)).toBe('aé\n');
   });
 
+  it('counts pictures and files, however deep they are and however their keys are written', () => {
+    const parts = '[{"type":"image_url","image_url":{"url":"x"}},{"type":"file","file":{"file_id":"f"}},{"image\\u005furl":"y"}]';
+    const body = Buffer.from(`{"messages":[{"role":"user","content":${parts}}]}`);
+    const scanner = new JsonScanner();
+    expect(scanner.scan(body, 0, body.length, { strictKeys: true })).toBe(true);
+    expect([scanner.imageCount, scanner.fileCount]).toEqual([2, 1]);
+    scanner.scan(Buffer.from('{}'), 0, 2, { strictKeys: true });
+    expect([scanner.imageCount, scanner.fileCount]).toEqual([0, 0]);
+  });
+
   it('counts the bytes of language, in arrays and content parts too, and nothing else', () => {
     scan('{"model":"mmmm","messages":[{"role":"user","content":"12345"},{"content":[{"type":"text","text":"678"},{"image_url":{"url":"zzz"}}]}]}');
     expect(scanner.textBytes).toBe(8);

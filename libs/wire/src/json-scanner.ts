@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { FILE_KEY, IMAGE_KEY, TEXT_KEY, toKeyKind } from './json-key-kinds';
 
 /** What is wrong with a text that is not acceptable JSON. */
 export interface JsonFault {
@@ -39,18 +40,6 @@ const CLOSE_BRACKET = 0x5d;
 const IN_OBJECT = 1;
 const IN_ARRAY = 2;
 
-/** Keys whose string values are language: they are what a token estimate counts. */
-const TEXT_KEYS: readonly Buffer[] = [
-  'content',
-  'text',
-  'input',
-  'prompt',
-  'arguments',
-  'reasoning',
-  'reasoning_content',
-  'refusal',
-].map((key) => Buffer.from(key));
-
 const PROTO_KEY = Buffer.from('__proto__');
 
 /**
@@ -68,6 +57,10 @@ export class JsonScanner {
   valueStart = 0;
   /** Bytes of string values under keys that carry language (`content`, `text`, `input`, …). */
   textBytes = 0;
+  /** Keys that name or hold a picture. */
+  imageCount = 0;
+  /** Keys that name or hold a file, or sound or film that is elsewhere. */
+  fileCount = 0;
   /** What was wrong, after a scan that answered false. */
   fault: JsonFault | null = null;
 
@@ -108,6 +101,8 @@ export class JsonScanner {
     this.keyCount = 0;
     this.memberCount = 0;
     this.textBytes = 0;
+    this.imageCount = 0;
+    this.fileCount = 0;
     this.fault = null;
     this.strictKeys = options.strictKeys;
     this.isText[0] = 0;
@@ -295,8 +290,17 @@ export class JsonScanner {
       this.memberKeyEnds[member] = end;
       this.memberValueStarts[member] = this.position;
     }
-    this.isText[this.depth] = this.isTextKey(start, end) ? 1 : 0;
+    const kind = this.strictKeys && this.hasEscape(start, end) ? this.toEscapedKeyKind(start, end) : toKeyKind(this.bytes, start, end);
+    this.isText[this.depth] = kind === TEXT_KEY ? 1 : 0;
+    if (kind === IMAGE_KEY) this.imageCount += 1;
+    else if (kind === FILE_KEY) this.fileCount += 1;
     return !this.strictKeys || this.checkKey(start, end);
+  }
+
+  /** Whoever writes a key with escapes must not hide what it is from the meter. */
+  private toEscapedKeyKind(start: number, end: number): number {
+    const key = Buffer.from(this.decodeString(start, end));
+    return toKeyKind(key, 0, key.length);
   }
 
   private checkKey(start: number, end: number): boolean {
@@ -392,13 +396,6 @@ export class JsonScanner {
 
   private skipWhitespace(): void {
     while (this.position < this.end && isWhitespace(this.bytes[this.position])) this.position += 1;
-  }
-
-  private isTextKey(start: number, end: number): boolean {
-    const length = end - start;
-    if (length < 4 || length > 17) return false;
-    for (const key of TEXT_KEYS) if (key.length === length && this.equalsBytes(start, end, key)) return true;
-    return false;
   }
 
   private hashOf(start: number, end: number): number {

@@ -8,6 +8,8 @@ export interface OpenAiError {
   readonly code: string | null;
   /** Azure's fifth key, as JSON text; absent where the provider sent none. */
   readonly innerErrorJson?: string | null;
+  /** Each limit of the call and which of them refused it, as JSON text; absent where none did. */
+  readonly limitsJson?: string;
 }
 
 export function toOpenAiError(error: WeirError): OpenAiError {
@@ -27,7 +29,9 @@ export function toErrorEvent(error: OpenAiError): Buffer {
   return Buffer.from(`data: ${toErrorJson(error)}\n\n`);
 }
 
-function toErrorJson({ message, type, param, code, innerErrorJson }: OpenAiError): string {
-  const json = JSON.stringify({ error: { message, type, param, code } });
-  return innerErrorJson == null ? json : `${json.slice(0, -2)},"innererror":${innerErrorJson}}}`;
+function toErrorJson({ message, type, param, code, innerErrorJson, limitsJson }: OpenAiError): string {
+  let json = JSON.stringify({ message, type, param, code }).slice(0, -1);
+  if (innerErrorJson != null) json += `,"innererror":${innerErrorJson}`;
+  if (limitsJson !== undefined) json += `,"limits":${limitsJson}`;
+  return `{"error":${json}}}`;
 }

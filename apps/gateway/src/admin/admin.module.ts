@@ -3,6 +3,7 @@ import { ThrottlerModule } from '@nestjs/throttler';
 import { type Clock } from '@weir/kernel';
 import { LimiterThrottlerStorage } from '@weir/limits';
 import { CLOCK } from '@weir/platform';
+import { AlertsController } from '../alerts/alerts.controller';
 import { AdminAuthenticator } from './access/admin-authenticator';
 import { getAdminRoutes } from './access/get-admin-routes';
 import { SessionHolders } from './access/session-holders';
@@ -13,6 +14,8 @@ import { KeysController } from './keys/keys.controller';
 import { LimitsController } from './limits/limits.controller';
 import { Models } from './models/models';
 import { ModelsController } from './models/models.controller';
+import { AlertWebhooks } from './organizations/alert-webhooks';
+import { AlertWebhooksController } from './organizations/alert-webhooks.controller';
 import { Organizations } from './organizations/organizations';
 import { OrganizationsController } from './organizations/organizations.controller';
 import { Projects } from './projects/projects';
@@ -25,6 +28,7 @@ import { UpstreamKeys } from './upstreams/upstream-keys';
 import { UpstreamKeysController } from './upstreams/upstream-keys.controller';
 import { Upstreams } from './upstreams/upstreams';
 import { UpstreamsController } from './upstreams/upstreams.controller';
+import { OpenAiUsageController } from './usage/open-ai-usage.controller';
 import { RequestsController } from './usage/requests.controller';
 import { UsageController } from './usage/usage.controller';
 import { UserKeys } from './users/user-keys';
@@ -35,6 +39,7 @@ import { UsersController } from './users/users.controller';
 export const ADMIN_CONTROLLERS: readonly Type[] = [
   SessionController,
   OrganizationsController,
+  AlertWebhooksController,
   ProjectsController,
   UsersController,
   UserKeysController,
@@ -43,8 +48,10 @@ export const ADMIN_CONTROLLERS: readonly Type[] = [
   UpstreamKeysController,
   ModelsController,
   LimitsController,
+  AlertsController,
   UsageController,
   RequestsController,
+  OpenAiUsageController,
   AuditController,
 ];
 
@@ -73,6 +80,7 @@ export class AdminModule implements OnModuleInit {
         AdminAuthenticator,
         AuditedTransactions,
         Organizations,
+        AlertWebhooks,
         Projects,
         Users,
         UserKeys,

@@ -3,10 +3,10 @@ import { NestFactory } from '@nestjs/core';
 import { type OpenAPIObject } from '@nestjs/swagger';
 import { AdminIdentities, ProxyKeys } from '@weir/access';
 import { LedgerReader } from '@weir/ledger';
-import { Limiter, LimiterThrottlerStorage } from '@weir/limits';
+import { LimiterThrottlerStorage, Meter } from '@weir/limits';
 import { CLOCK, CONFIGURATION, DATA_SOURCE } from '@weir/platform';
 import { UpstreamPool } from '@weir/upstreams';
-import { UpstreamKeyVault } from '@weir/vault';
+import { SealedTexts, UpstreamKeyVault } from '@weir/vault';
 import { AdminModule } from './admin.module';
 import { toOpenApiDocument } from './open-api-document';
 import { SessionKey } from './session/session-key';
@@ -21,9 +21,10 @@ const providers = [
   AdminIdentities,
   ProxyKeys,
   LedgerReader,
-  Limiter,
   LimiterThrottlerStorage,
+  Meter,
   UpstreamPool,
+  SealedTexts,
   UpstreamKeyVault,
 ].map((provide) => ({ provide, useValue: null }));
 

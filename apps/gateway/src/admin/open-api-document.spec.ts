@@ -16,6 +16,7 @@ describe('the OpenAPI document', () => {
     const described = Object.entries(document.paths).flatMap(([path, item]) => Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`));
     const routes = getAdminRoutes(ADMIN_CONTROLLERS).map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
     expect(described.toSorted()).toEqual(routes.toSorted());
+    expect(JSON.stringify(document)).not.toContain('"#/components/schemas/"');
     for (const [name, schema] of Object.entries(document.components?.schemas ?? {})) {
       if (!('properties' in schema)) throw new Error(`${name} has no fields`);
       for (const field of Object.keys(schema.properties ?? {})) expect(field).toMatch(/^[a-z]+(_[a-z]+)*$/);

@@ -1,4 +1,3 @@
-import { Limiter, toLimitPlan } from '@weir/limits';
 import { ControlPlane, type JsonValue } from '../../../../test/support/control-plane';
 
 type Organization = Awaited<ReturnType<ControlPlane['addOrganization']>>;
@@ -8,7 +7,7 @@ let acme: Organization;
 let umbrella: Organization;
 
 beforeAll(async () => {
-  plane = await ControlPlane.start({ environment: { DEFAULT_RPM: '9', DEFAULT_RPD: '0' } });
+  plane = await ControlPlane.start();
   acme = await plane.addOrganization('acme');
   umbrella = await plane.addOrganization('umbrella');
   const upstream = (await plane.owner('POST', '/admin/upstreams', { name: 'paris', provider: 'openai', base_url: 'https://api.example' })).body;
@@ -28,30 +27,6 @@ async function insertRow(organizationId: string, upstreamId: string, minutesAgo:
     [organizationId, upstreamId, minutesAgo, status],
   );
 }
-
-describe('limits', () => {
-  it('show what a key has used, with the installation’s defaults where it sets none, and take nothing', async () => {
-    const key = (await plane.call('POST', '/admin/keys', { key: acme.adminKey, body: { name: 'k', limits: { rpd: 100 } } })).body;
-    const plan = toLimitPlan({ organizationId: acme.id, keyId: key.id, requestsPerMinute: null, requestsPerDay: 100, defaultRpm: 9, defaultRpd: 0 });
-    await plane.app.get(Limiter).admit(plan);
-    for (let round = 0; round < 2; round += 1) {
-      const answer = await plane.call('GET', `/admin/limits?key_id=${key.id}`, { key: acme.viewerKey });
-      expect(answer.body.data).toEqual([
-        {
-          object: 'key_use',
-          key_id: key.id,
-          name: 'k',
-          organization_id: acme.id,
-          project_id: null,
-          windows: [
-            { name: 'requests_per_minute', limit: 9, used: 1, remaining: 8, reset_ms: expect.any(Number) },
-            { name: 'requests_per_day', limit: 100, used: 1, remaining: 99, reset_ms: expect.any(Number) },
-          ],
-        },
-      ]);
-    }
-  });
-});
 
 describe('requests', () => {
   it('list the ledger newest first, page by page, each organization its own', async () => {

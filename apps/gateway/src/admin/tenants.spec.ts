@@ -208,7 +208,8 @@ describe('keys', () => {
       organization_id: acme.id,
       project_id: null,
       models: ['gpt-x'],
-      limits: { rpm: 5, rpd: 0 },
+      limits: { rpm: 5, tpm: null, rpd: 0, concurrency: null },
+      budgets: [],
       expires_at: '2099-01-01T00:00:00.000Z',
       revoked_at: null,
       created_by: acme.adminId,
@@ -240,8 +241,8 @@ describe('keys', () => {
   it('change what is named and keep the rest', async () => {
     const { id } = (await plane.call('POST', '/admin/keys', { key: acme.adminKey, body: { name: 'k', limits: { rpm: 5, rpd: 9 } } })).body;
     const patch = (body: object) => plane.call('PATCH', `/admin/keys/${id}`, { key: acme.adminKey, body });
-    expect((await patch({ limits: { rpm: 7 } })).body.limits).toEqual({ rpm: 7, rpd: 9 });
-    expect((await patch({ limits: { rpd: null } })).body.limits).toEqual({ rpm: 7, rpd: null });
+    expect((await patch({ limits: { rpm: 7 } })).body.limits).toEqual({ rpm: 7, tpm: null, rpd: 9, concurrency: null });
+    expect((await patch({ limits: { rpd: null } })).body.limits).toEqual({ rpm: 7, tpm: null, rpd: null, concurrency: null });
     expect((await patch({ expires_at: '2099-01-01T00:00:00+02:00' })).body.expires_at).toBe('2098-12-31T22:00:00.000Z');
     expect((await patch({ expires_at: null, name: 'renamed' })).body).toMatchObject({ expires_at: null, name: 'renamed', limits: { rpm: 7, rpd: null } });
     expect((await patch({ organization_id: umbrella.id })).body.error.param).toBe('organization_id');

@@ -15,3 +15,7 @@ export interface AttemptFailure {
 export function toFailure(failureClass: FailureClass, httpStatus: number | null, reason: string): AttemptFailure {
   return { failureClass, httpStatus, retryAfterMs: null, isTimeout: false, provider: null, reason };
 }
+
+/** Reasons of Weir's own, for which an attempt is ended or not begun. */
+export const BUDGET_EXCEEDED = 'budget_exceeded';
+export const LEDGER_UNAVAILABLE = 'ledger_unavailable';

@@ -1,13 +1,15 @@
+import { type Caller } from '@weir/access';
 import { type WeirError } from '@weir/kernel';
 import { type Candidate, type ModelRoute } from '@weir/upstreams';
 import { spliceMembers, type Splice } from '@weir/wire';
 import { type Answer, Attempt } from './attempt';
-import { type AttemptFailure } from './attempt-failure';
+import { type AttemptFailure, LEDGER_UNAVAILABLE } from './attempt-failure';
+import { type CallMeter } from './call-meter';
 import { toRefusalError, toWeirError } from './caller-error';
-import { prepareCall } from './prepared-call';
+import { prepareCall, type PreparedCall } from './prepared-call';
 import { type RelayCall } from './relay-call';
-import { type RequestFacts, toModelSplice } from './request-facts';
-import { settleAttempt } from './settle';
+import { type RequestFacts, toCapSplice, toModelSplice } from './request-facts';
+import { type AttemptPlace, settleAttempt, toIntentRecord } from './settle';
 
 /** How all attempts together ended. */
 export type LoopResult =
@@ -22,7 +24,7 @@ export type LoopResult =
  * policy says that it is enough. Every attempt is reported to the pool and gets its usage row.
  * Once the caller has seen a byte, there is no further attempt.
  */
-export async function runAttempts(call: RelayCall, route: ModelRoute): Promise<LoopResult> {
+export async function runAttempts(call: RelayCall, caller: Caller, route: ModelRoute, meter: CallMeter): Promise<LoopResult> {
   const { pool } = call.road;
   const tried: Candidate[] = [];
   /** Of those tried, the ones whose key was refused: they are not worth another call. */
@@ -36,10 +38,15 @@ export async function runAttempts(call: RelayCall, route: ModelRoute): Promise<L
     if ('refused' in candidate) {
       return { kind: 'failed', error: last === null || isAboutKey(last) ? toRefusalError(candidate) : toWeirError(last) };
     }
+    const prepared = prepareCall(candidate, route.name, call.facts.model, call.definition);
+    const price = call.road.prices.findPrice(route, candidate.target, prepared.upstreamModel, call.startedAtMs);
     const attempt = new Attempt(call, candidate, ++call.attempts);
-    const result = await runAttempt(call, attempt, route);
+    const place: AttemptPlace = { caller, route, meter, attempt, upstreamModel: prepared.upstreamModel, price };
+    const result = await runAttempt(call, place, prepared);
     const failure = result.kind === 'answered' ? null : result.failure;
-    settleAttempt(call, attempt, upstreamModelOf(call, candidate, route), failure);
+    if (failure?.reason === LEDGER_UNAVAILABLE) return { kind: 'failed', error: toWeirError(failure) };
+    const settling = settleAttempt(call, place, failure);
+    if (settling !== undefined) await settling;
     if (result.kind === 'answered') return { kind: 'answered', answer: result.answer, attempt };
     if (result.kind === 'streamed') return { kind: 'streamed' };
     if (result.failure.failureClass === 'caller' && result.failure.provider !== null) return { kind: 'refused_by_provider', failure: result.failure, candidate };
@@ -50,17 +57,17 @@ export async function runAttempts(call: RelayCall, route: ModelRoute): Promise<L
     const delayMs = pool.retryDelayMs(last.failureClass, attempt.number, call.nowMs(), faults);
     if (delayMs === null || call.isClosed) return { kind: 'failed', error: toWeirError(last) };
     if (delayMs > 0) await call.pause(delayMs);
-    if (call.isClosed) return { kind: 'failed', error: toWeirError(last) };
+    if (call.isClosed || !(await meter.holdAgain())) return { kind: 'failed', error: toWeirError(last) };
   }
 }
 
-async function runAttempt(call: RelayCall, attempt: Attempt, route: ModelRoute): ReturnType<Attempt['run']> {
-  const { pool, transport, watchdog, configuration } = call.road;
+async function runAttempt(call: RelayCall, place: AttemptPlace, prepared: PreparedCall): ReturnType<Attempt['run']> {
+  const { pool, transport, watchdog, configuration, ledger } = call.road;
+  const { attempt } = place;
   const { candidate } = attempt;
   const { upstream } = candidate.target;
   const { isStream } = call.facts;
-  const prepared = prepareCall(candidate, route.name, call.facts.model, call.definition);
-  const body = toUpstreamBody(call.facts, prepared.upstreamModelJson, upstream.address.options);
+  const body = toUpstreamBody(call.facts, prepared, upstream.address.options, place.meter.outputCap);
   const timeoutMs = upstream.timeoutMs ?? configuration.requestTimeoutMs;
   const bodyTimeoutMs = isStream ? (upstream.streamTimeoutMs ?? configuration.streamTimeoutMs) : timeoutMs;
   // A stream may last as long as it keeps talking, but its first event must come; a whole answer must come whole.
@@ -69,9 +76,13 @@ async function runAttempt(call: RelayCall, attempt: Attempt, route: ModelRoute):
   watchdog.add(call);
   pool.started(candidate);
   try {
-    return await attempt.run((handler) =>
-      transport.dispatch(upstream.address.origin, 'POST', prepared.path, isStream ? prepared.streamHeaders : prepared.jsonHeaders, body, timeoutMs, bodyTimeoutMs, handler),
-    );
+    return await attempt.run((handler) => {
+      // The upstream gets nothing before it is on record that it may: a call that nobody knows of would be free.
+      ledger.intent(toIntentRecord(call, place), (error) => {
+        if (error !== null) attempt.refuseToStart();
+        else if (!attempt.isOver) transport.dispatch(upstream.address.origin, 'POST', prepared.path, isStream ? prepared.streamHeaders : prepared.jsonHeaders, body, timeoutMs, bodyTimeoutMs, handler);
+      });
+    });
   } finally {
     pool.finished(candidate);
     watchdog.remove(call);
@@ -80,20 +91,17 @@ async function runAttempt(call: RelayCall, attempt: Attempt, route: ModelRoute):
   }
 }
 
-/** The caller's bytes, with the model's name at the upstream and, in a stream, the wish for usage. */
-function toUpstreamBody(facts: RequestFacts, upstreamModelJson: string, options: Readonly<Record<string, unknown>>): Buffer {
-  const model = toModelSplice(facts, upstreamModelJson);
+/** The caller's bytes, with the model's name at the upstream, the cap that its budget affords and, in a stream, the wish for usage. */
+function toUpstreamBody(facts: RequestFacts, prepared: PreparedCall, options: Readonly<Record<string, unknown>>, outputCap: number | null): Buffer {
+  const model = toModelSplice(facts, prepared.upstreamModelJson);
   const usage = options.stream_usage === false ? null : facts.streamUsageSplice;
-  if (model === null && usage === null) return facts.body;
+  if (model === null && usage === null && outputCap === null) return facts.body;
   const splices: Splice[] = [];
   if (model !== null) splices.push(model);
   if (usage !== null) splices.push(usage);
-  if (splices.length === 2 && splices[0].start > splices[1].start) splices.reverse();
+  if (outputCap !== null) splices.push(toCapSplice(facts, prepared.outputCapName, outputCap));
+  if (splices.length > 1) splices.sort((one, other) => one.start - other.start);
   return spliceMembers(facts.body, splices);
-}
-
-function upstreamModelOf(call: RelayCall, candidate: Candidate, route: ModelRoute): string {
-  return prepareCall(candidate, route.name, call.facts.model, call.definition).upstreamModel;
 }
 
 /** Failures of keys say nothing to the caller; that no key is left, and until when, does. */

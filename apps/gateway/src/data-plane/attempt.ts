@@ -10,7 +10,7 @@ import {
   type TransportHandler,
 } from '@weir/upstreams';
 import { JsonScanner } from '@weir/wire';
-import { type AttemptFailure, toFailure } from './attempt-failure';
+import { type AttemptFailure, BUDGET_EXCEEDED, LEDGER_UNAVAILABLE, toFailure } from './attempt-failure';
 import { StreamRelay, type StreamFault } from './stream-relay';
 import { type RelayCall } from './relay-call';
 
@@ -48,6 +48,8 @@ export class Attempt implements TransportHandler {
   outputTextBytes = 0;
   httpStatus: number | null = null;
   readonly startedMs: number;
+  /** The request was, or may have been, sent: what the upstream made of it is not known for sure any more. */
+  reachedUpstream = false;
   /** When the answer's head came; monotonic, like startedMs. */
   headMs: number | null = null;
 
@@ -77,6 +79,10 @@ export class Attempt implements TransportHandler {
     });
   }
 
+  get isOver(): boolean {
+    return this.phase === 'over';
+  }
+
   /** The caller has left: stop the upstream at once. */
   abort(): void {
     this.cancel(toFailure('aborted', this.httpStatus, 'caller_left'));
@@ -89,6 +95,16 @@ export class Attempt implements TransportHandler {
     this.cancel({ ...toFailure(failureClass, this.httpStatus, 'deadline'), isTimeout: true });
   }
 
+  /** The stream has outrun its hold, and the budget affords no more. */
+  stopForBudget(): void {
+    this.cancel(toFailure('aborted', this.httpStatus, BUDGET_EXCEEDED));
+  }
+
+  /** The record of the intent could not be written: nothing is sent. */
+  refuseToStart(): void {
+    this.cancel(toFailure('aborted', null, LEDGER_UNAVAILABLE));
+  }
+
   /** The caller reads again. */
   resume(): void {
     this.controller?.resume();
@@ -97,7 +113,10 @@ export class Attempt implements TransportHandler {
   onRequestStart(controller: TransportController): void {
     this.controller = controller;
     if (this.cancellation !== null) controller.abort(new AttemptAbortedError());
-    else this.phase = 'waiting';
+    else {
+      this.phase = 'waiting';
+      this.reachedUpstream = true;
+    }
   }
 
   onResponseStart(_controller: TransportController, status: number, headers: IncomingHttpHeaders): void {
@@ -121,6 +140,8 @@ export class Attempt implements TransportHandler {
   onResponseData(controller: TransportController, chunk: Buffer): void {
     if (this.phase === 'streaming' && this.stream !== null) {
       this.followStream(this.stream, this.stream.push(chunk), controller);
+      const { meter } = this.call;
+      if (meter !== null && this.stream.textBytes > meter.outrunBytes && this.phase === 'streaming') meter.onOutrun(() => this.stopForBudget());
       return;
     }
     this.collectedBytes += chunk.length;
@@ -192,10 +213,10 @@ export class Attempt implements TransportHandler {
       const provider = this.provider.readFailure(toErrorStatus(body), this.headers, body, this.call.nowMs());
       return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_under_200' });
     }
-    if (this.call.facts.isStream) return failed(toFailure('fault', status, 'did_not_stream'));
     const usage = scanner.findMember('usage');
     if (usage !== -1) this.usage = this.provider.readUsage(scanner.parseMember(usage));
     this.outputTextBytes = scanner.textBytes;
+    if (this.call.facts.isStream) return failed(toFailure('fault', status, 'did_not_stream'));
     return { kind: 'answered', answer: { httpStatus: status, headers: this.headers, body } };
   }
 

@@ -2,7 +2,7 @@ import { type ErrorCode, type Secret, WeirError } from '@weir/kernel';
 import { scrubSecrets } from '@weir/platform';
 import { type PoolRefusal } from '@weir/upstreams';
 import { type OpenAiError, toOpenAiError } from '@weir/wire';
-import { type AttemptFailure } from './attempt-failure';
+import { type AttemptFailure, BUDGET_EXCEEDED, LEDGER_UNAVAILABLE } from './attempt-failure';
 
 /** What a caller is told of a failed attempt. Only an error about its own request keeps the provider's words. */
 export function toCallerError(failure: AttemptFailure, secret: Secret): OpenAiError {
@@ -55,7 +55,7 @@ function toCode(failure: AttemptFailure): ErrorCode {
     case 'quota_exhausted':
       return 'no_upstream_available';
     case 'aborted':
-      return 'client_closed_request';
+      return toOwnCode(failure.reason);
     case 'fault':
     case 'endpoint':
     case 'caller':
@@ -63,8 +63,21 @@ function toCode(failure: AttemptFailure): ErrorCode {
   }
 }
 
+function toOwnCode(reason: string): ErrorCode {
+  switch (reason) {
+    case BUDGET_EXCEEDED:
+      return 'budget_exceeded';
+    case LEDGER_UNAVAILABLE:
+      return 'ledger_unavailable';
+    default:
+      return 'client_closed_request';
+  }
+}
+
 function toMessage(failure: AttemptFailure): string | undefined {
   switch (failure.reason) {
+    case BUDGET_EXCEEDED:
+      return 'The stream cost more than its budget affords, and was ended.';
     case 'ended_early':
       return 'The upstream ended its stream early.';
     case 'error_event':

@@ -4,6 +4,7 @@ import { uuidV7, WeirError } from '@weir/kernel';
 import { scrubSecrets } from '@weir/platform';
 import { toErrorBody, toOpenAiError } from '@weir/wire';
 import { hasBodyToCome, isClosing, markClosing } from './closing-connections';
+import { explain } from './explain';
 import { toModelList, toModelObject } from './model-list';
 import { authenticate, Relay } from './relay';
 import { type Road } from './road';
@@ -48,6 +49,10 @@ export class DataPlaneListener {
         if (request.method === 'GET') this.answerModels(request, response, match.model);
         else refuse(request, response, new WeirError('method_not_allowed'), 'GET');
         return;
+      case 'explain':
+        if (request.method === 'POST') void this.answerExplanation(request, response);
+        else refuse(request, response, new WeirError('method_not_allowed'), 'POST');
+        return;
       case 'health':
         this.express(request, response);
         return;
@@ -77,6 +82,15 @@ export class DataPlaneListener {
       }
       send(response, 200, toModelObject(model));
     } catch (error) {
+      refuse(request, response, error instanceof WeirError ? error : new WeirError('internal_error'), null);
+    }
+  }
+
+  private async answerExplanation(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      send(response, 200, await explain(this.road, request));
+    } catch (error) {
+      if (response.closed) return;
       refuse(request, response, error instanceof WeirError ? error : new WeirError('internal_error'), null);
     }
   }

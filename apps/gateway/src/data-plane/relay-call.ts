@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Caller } from '@weir/access';
 import { type Nanos, toUsdString, type UsageUnits, uuidV7, type WeirError } from '@weir/kernel';
-import { type Admission, toRateLimitHeaders } from '@weir/limits';
+import { type Admission, pushRateLimitHeaders, toLimitTrace } from '@weir/limits';
 import { type Candidate, type ModelRoute } from '@weir/upstreams';
 import { type OpenAiError, toErrorBody, toErrorEvent, toOpenAiError } from '@weir/wire';
 import { type OperationDefinition } from '../operations';
@@ -9,7 +9,10 @@ import { type Answer, type Attempt } from './attempt';
 import { type AttemptFailure } from './attempt-failure';
 import { BodyReader } from './body-reader';
 import { toCallerError } from './caller-error';
+import { type CallMeter } from './call-meter';
 import { hasBodyToCome, markClosing } from './closing-connections';
+import { type AnswerCapture } from './idempotency/answer-capture';
+import { type Replay } from './idempotency/idempotency';
 import { toHeaderName } from './prepared-call';
 import { type RequestFacts } from './request-facts';
 import { type Road } from './road';
@@ -29,6 +32,9 @@ export class RelayCall implements Watched {
   model: string | null = null;
   route: ModelRoute | null = null;
   admission: Admission | null = null;
+  meter: CallMeter | null = null;
+  /** Keeps the answer for whoever repeats the request; null without an Idempotency-Key. */
+  capture: AnswerCapture | null = null;
   attempts = 0;
   /** The status sent, or the one that would have been. */
   status = 0;
@@ -155,6 +161,13 @@ export class RelayCall implements Watched {
     if (this.response.writableLength > 0) this.watchUntilSent();
   }
 
+  /** The stored answer of the request that this one repeats. */
+  sendReplay({ status, headers, body }: Replay): void {
+    this.writeHead(status, headers);
+    endWith(this.response, body);
+    if (this.response.writableLength > 0) this.watchUntilSent();
+  }
+
   sendError(error: WeirError): void {
     this.errorCode = error.code;
     const headers: string[] = [];
@@ -163,7 +176,13 @@ export class RelayCall implements Watched {
     }
     if (!error.row.retryHelps) headers.push('x-should-retry', 'false');
     if (this.upstreamName !== null) headers.push('x-weir-upstream', toHeaderName(this.upstreamName), 'x-weir-attempts', String(this.attempts));
-    this.sendErrorBody(error.status, toOpenAiError(error), headers);
+    this.sendErrorBody(error.status, this.withDecision(toOpenAiError(error)), headers);
+  }
+
+  /** Who is refused by a limit is told of all of them: which refused, what remains, when it frees. */
+  private withDecision(error: OpenAiError): OpenAiError {
+    if (this.admission === null || this.admission.admitted) return error;
+    return { ...error, limitsJson: JSON.stringify(toLimitTrace(this.admission)) };
   }
 
   /** A provider's own error about the caller's request, with its status. */
@@ -257,17 +276,4 @@ function endWith(response: ServerResponse, body: Buffer): void {
   // Each byte is a character of Latin-1, so the bytes come out as they are.
   if (body.length <= ONE_PIECE_BYTES) response.end(body.toString('latin1'), 'latin1');
   else response.end(body);
-}
-
-function pushRateLimitHeaders(headers: string[], admission: Admission): void {
-  const limits = toRateLimitHeaders(admission);
-  if (limits === null) return;
-  headers.push(
-    'x-ratelimit-limit-requests',
-    limits['x-ratelimit-limit-requests'],
-    'x-ratelimit-remaining-requests',
-    limits['x-ratelimit-remaining-requests'],
-    'x-ratelimit-reset-requests',
-    limits['x-ratelimit-reset-requests'],
-  );
 }

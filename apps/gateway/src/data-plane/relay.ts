@@ -1,18 +1,16 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Caller, mayUseModel } from '@weir/access';
 import { WeirError } from '@weir/kernel';
-import { type LimitPlan, toLimitPlan, toRefusal } from '@weir/limits';
 import { scrubSecrets } from '@weir/platform';
 import { type ModelRoute } from '@weir/upstreams';
 import { type OperationDefinition } from '../operations';
 import { runAttempts } from './attempt-loop';
+import { CallMeter, requireAdmitted } from './call-meter';
 import { toCallerError } from './caller-error';
 import { findPresentedKey } from './presented-key';
 import { RelayCall } from './relay-call';
 import { parseRequestFacts } from './request-facts';
 import { type Road } from './road';
-
-const limitPlans = new WeakMap<Caller, LimitPlan>();
 
 /** The road, for every operation alike: authenticate → admit → plan → attempt → relay → settle. */
 export class Relay {
@@ -56,15 +54,39 @@ export class Relay {
     call.facts = parseRequestFacts(body, call.definition, deployment);
     const route = this.plan(caller, call);
     call.route = route;
+    if (call.request.headers['idempotency-key'] !== undefined && (await this.replay(call, caller, body))) return;
     if (!this.road.ledger.hasRoom()) throw new WeirError('ledger_unavailable', { retryAfterMs: 5000 });
-    const askedMs = call.monotonicMs();
-    const asked = this.road.limiter.admit(getLimitPlan(this.road, caller));
-    const admission = asked instanceof Promise ? await asked : asked;
-    if (asked instanceof Promise) this.road.metrics.limiterDecided('redis', call.monotonicMs() - askedMs);
-    call.admission = admission;
-    if (!admission.admitted) throw toRefusal(admission);
+    const meter = await this.admit(call, caller, route);
+    await this.attempt(call, caller, route, meter);
+  }
+
+  /** Whether the request was answered with what an earlier one of the same Idempotency-Key was; if not, its answer is kept. */
+  private async replay(call: RelayCall, caller: Caller, body: Buffer): Promise<boolean> {
+    const { request, requestId } = call;
+    const guard = await this.road.idempotency.begin({ request, keyId: caller.keyId, requestId, body });
+    if (guard.kind === 'replay') {
+      call.sendReplay(guard);
+      return true;
+    }
+    call.capture = guard.capture;
+    guard.capture.attach(call.response);
     if (call.isClosed) throw new WeirError('client_closed_request');
-    await this.attempt(call, route);
+    return false;
+  }
+
+  /** @throws WeirError that names the limit, when one refuses */
+  private async admit(call: RelayCall, caller: Caller, route: ModelRoute): Promise<CallMeter> {
+    const meter = new CallMeter(call, caller, route);
+    call.meter = meter;
+    const asked = meter.admit(caller.organizationId, call.startedAtMs);
+    if (asked instanceof Promise) {
+      const askedMs = call.monotonicMs();
+      call.admission = await asked;
+      this.road.metrics.limiterDecided('redis', call.monotonicMs() - askedMs);
+    } else call.admission = asked;
+    requireAdmitted(call.admission);
+    if (call.isClosed) throw new WeirError('client_closed_request');
+    return meter;
   }
 
   private plan(caller: Caller, call: RelayCall): ModelRoute {
@@ -79,8 +101,8 @@ export class Relay {
     return route;
   }
 
-  private async attempt(call: RelayCall, route: ModelRoute): Promise<void> {
-    const result = await runAttempts(call, route);
+  private async attempt(call: RelayCall, caller: Caller, route: ModelRoute, meter: CallMeter): Promise<void> {
+    const result = await runAttempts(call, caller, route, meter);
     switch (result.kind) {
       case 'answered':
         if (!call.isClosed) call.sendAnswer(result.answer, result.attempt, call.costNanos);
@@ -106,6 +128,8 @@ export class Relay {
   }
 
   private finish(call: RelayCall): void {
+    call.meter?.settle();
+    call.capture?.finish({ isWhole: !call.isClosed && !call.isBroken, attempts: call.attempts });
     const durationMs = call.monotonicMs() - call.startedMs;
     const status = call.isClosed ? 499 : call.status;
     const outcome = call.isClosed ? 'aborted' : call.isBroken ? 'failed' : undefined;
@@ -121,16 +145,6 @@ export function authenticate(road: Pick<Road, 'authenticate'>, request: Incoming
     throw new WeirError('invalid_api_key', { message: 'No API key was given. Send it as: Authorization: Bearer <key>.' });
   }
   return road.authenticate(presented, nowMs);
-}
-
-/** The plan of a caller's limits, made at its first request and kept as long as the key stays as it is. */
-export function getLimitPlan({ configuration }: Pick<Road, 'configuration'>, caller: Caller): LimitPlan {
-  let plan = limitPlans.get(caller);
-  if (plan === undefined) {
-    plan = toLimitPlan({ ...caller, defaultRpm: configuration.defaultRpm, defaultRpd: configuration.defaultRpd });
-    limitPlans.set(caller, plan);
-  }
-  return plan;
 }
 
 function requireJson(request: IncomingMessage): void {

@@ -1,17 +1,32 @@
-import { WeirError } from '@weir/kernel';
+import { type Operation, WeirError } from '@weir/kernel';
 import { type JsonFault, JsonScanner, MAX_JSON_DEPTH, type Splice } from '@weir/wire';
 import { type OperationDefinition, toKind } from '../operations';
+import { type EstimateFacts } from './estimate';
+import { parseChoiceCount, parseOutputCap, toOutputCap } from './output-cap';
 
 /** What the road needs to know of a request's body; the body itself stays bytes. */
-export interface RequestFacts {
+export interface RequestFacts extends EstimateFacts {
   readonly body: Buffer;
   /** The model that the caller asks for. */
   readonly model: string;
   readonly isStream: boolean;
   /** The caller wants the usage chunk at the end of its stream. */
   readonly wantsStreamUsage: boolean;
-  /** Bytes of language in the request, for an estimate where the upstream reports no usage. */
+  readonly operation: Operation;
+  readonly bodyBytes: number;
+  /** Bytes of language in the request, for estimates. */
   readonly textBytes: number;
+  /** The caller's cap of a choice's output, in tokens; null when it set none. */
+  readonly outputCap: number | null;
+  readonly choiceCount: number;
+  readonly promptCount: number;
+  readonly imageCount: number;
+  readonly fileCount: number;
+  readonly hasTools: boolean;
+  /** Behind the last member: where another one can be put in. */
+  readonly membersEnd: number;
+  /** Members that name an output cap without setting one: their `null` gives way to a number. */
+  readonly emptyCaps: readonly EmptyCap[];
   /** Where the model's value stands, quotes included; both 0 when the body names none. */
   readonly modelStart: number;
   readonly modelEnd: number;
@@ -19,9 +34,17 @@ export interface RequestFacts {
   readonly streamUsageSplice: Splice | null;
 }
 
+/** A member such as `"max_tokens": null`, and where its value stands. */
+export interface EmptyCap {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 const MAX_MODEL_CHARACTERS = 256;
 /** The members whose values Weir relies on. */
-const CHECKED_MEMBERS = ['model', 'stream', 'stream_options'];
+const CHECKED_MEMBERS = ['model', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'n', 'best_of'];
+const NO_EMPTY_CAPS: readonly EmptyCap[] = [];
 const DOT_SEGMENT = /(?:^|[/\\])\.{1,2}(?:[/\\]|$)/;
 const scanner = new JsonScanner();
 
@@ -40,13 +63,25 @@ export function parseRequestFacts(body: Buffer, definition: OperationDefinition,
   const model = parseModel(deployment ?? readModel(modelMember));
   definition.checkBody(scanner);
   const isStream = readStream(definition);
+  const maxCompletionTokens = parseOutputCap(readMember('max_completion_tokens'), 'max_completion_tokens');
+  const maxTokens = parseOutputCap(readMember('max_tokens'), 'max_tokens');
   const streamOptions = isStream ? readStreamOptions() : null;
   return {
     body,
     model,
     isStream,
     wantsStreamUsage: streamOptions?.include_usage === true,
+    operation: definition.operation,
+    bodyBytes: body.length,
     textBytes: scanner.textBytes,
+    outputCap: toOutputCap(maxCompletionTokens, maxTokens),
+    choiceCount: Math.max(parseChoiceCount(readMember('n'), 'n'), parseChoiceCount(readMember('best_of'), 'best_of')),
+    promptCount: definition.operation === 'completions' ? countPrompts() : 1,
+    imageCount: scanner.imageCount,
+    fileCount: scanner.fileCount,
+    hasTools: scanner.findMember('tools') !== -1 || scanner.findMember('functions') !== -1,
+    membersEnd: scanner.memberValueEnd(scanner.memberCount - 1),
+    emptyCaps: maxCompletionTokens === null && maxTokens === null ? findEmptyCaps() : NO_EMPTY_CAPS,
     modelStart: modelMember === -1 ? 0 : scanner.memberValueStart(modelMember),
     modelEnd: modelMember === -1 ? 0 : scanner.memberValueEnd(modelMember),
     streamUsageSplice: isStream ? toStreamUsageSplice(streamOptions) : null,
@@ -61,6 +96,34 @@ export function toModelSplice(facts: RequestFacts, upstreamModelJson: string): S
   }
   const isSame = facts.body.toString('utf8', facts.modelStart, facts.modelEnd) === upstreamModelJson;
   return isSame ? null : { start: facts.modelStart, end: facts.modelEnd, text: upstreamModelJson };
+}
+
+/** The splice that sets the cap of a choice's output; `name` is what the upstream calls it. */
+export function toCapSplice(facts: RequestFacts, name: string, cap: number): Splice {
+  const empty = facts.emptyCaps.find((member) => member.name === name);
+  if (empty !== undefined) return { start: empty.start, end: empty.end, text: String(cap) };
+  return { start: facts.membersEnd, end: facts.membersEnd, text: `,"${name}":${cap}` };
+}
+
+/** A member's value; undefined when it is absent. For small ones. */
+function readMember(name: string): unknown {
+  const member = scanner.findMember(name);
+  return member === -1 ? undefined : scanner.parseMember(member);
+}
+
+function findEmptyCaps(): readonly EmptyCap[] {
+  const caps: EmptyCap[] = [];
+  for (const name of ['max_tokens', 'max_completion_tokens']) {
+    const member = scanner.findMember(name);
+    if (member !== -1) caps.push({ name, start: scanner.memberValueStart(member), end: scanner.memberValueEnd(member) });
+  }
+  return caps.length === 0 ? NO_EMPTY_CAPS : caps;
+}
+
+/** How many prompts a completion has: a list of strings, or of lists of token ids. One list of ids is one prompt. */
+function countPrompts(): number {
+  const prompts = readMember('prompt');
+  return Array.isArray(prompts) && typeof prompts[0] !== 'number' ? Math.max(1, prompts.length) : 1;
 }
 
 function readModel(member: number): string {

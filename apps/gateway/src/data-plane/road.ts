@@ -1,11 +1,14 @@
 import { type Caller } from '@weir/access';
 import { type Clock } from '@weir/kernel';
 import { type LedgerWriter } from '@weir/ledger';
-import { type Limiter } from '@weir/limits';
+import { type Meter } from '@weir/limits';
 import { type Configuration, type Metrics } from '@weir/platform';
 import { type UpstreamPool, type UpstreamTransport } from '@weir/upstreams';
 import { type UpstreamLatencies } from '../health/upstream-latencies';
+import { type CallPlans } from './call-plans';
+import { type Idempotency } from './idempotency/idempotency';
 import { type RequestLog } from './request-log';
+import { type RoutePrices } from './route-prices';
 import { type Watchdog } from './watchdog';
 
 /** Nest hands out the road under this name. */
@@ -15,12 +18,15 @@ export const ROAD = Symbol('ROAD');
 export interface Road {
   readonly configuration: Pick<
     Configuration,
-    'maxBodyBytes' | 'requestTimeoutMs' | 'streamTimeoutMs' | 'defaultRpm' | 'defaultRpd' | 'corsOrigins'
+    'maxBodyBytes' | 'requestTimeoutMs' | 'streamTimeoutMs' | 'corsOrigins' | 'abortedCallCharge'
   >;
   readonly clock: Clock;
   /** @throws WeirError invalid_api_key, key_expired or permission_denied */
   readonly authenticate: (presentedKey: string, nowMs: number) => Caller;
-  readonly limiter: Limiter;
+  readonly meter: Meter;
+  readonly plans: CallPlans;
+  readonly prices: RoutePrices;
+  readonly idempotency: Idempotency;
   readonly pool: UpstreamPool;
   readonly transport: UpstreamTransport;
   readonly ledger: LedgerWriter;

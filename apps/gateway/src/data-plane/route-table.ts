@@ -4,6 +4,7 @@ import { OPERATION_DEFINITIONS, type OperationDefinition } from '../operations';
 export type RouteMatch =
   | { readonly kind: 'operation'; readonly definition: OperationDefinition; /** Azure's path names the model. */ readonly deployment: string | null }
   | { readonly kind: 'models'; /** Null lists them. */ readonly model: string | null }
+  | { readonly kind: 'explain' }
   | { readonly kind: 'health' }
   | { readonly kind: 'unknown' };
 
@@ -23,6 +24,7 @@ for (const definition of OPERATION_DEFINITIONS) {
   byPath.set(`/openai/v1${definition.path}`, match);
   byDeploymentPath.set(definition.path, definition);
 }
+byPath.set('/v1/explain', { kind: 'explain' });
 for (const path of HEALTH_PATHS) byPath.set(path, HEALTH);
 for (const path of MODEL_PREFIXES) byPath.set(path, MODEL_LIST);
 

@@ -46,6 +46,9 @@ async function makeOrganization(manager: EntityManager): Promise<OrganizationId>
   return id;
 }
 
+/** Said aloud: a model without a price cannot be used under a budget. */
+const FREE = { per_request_usd: 0 };
+
 async function offerDemo(manager: EntityManager): Promise<void> {
   const upstreamId = newId<UpstreamId>();
   await manager.insert(UpstreamEntity, {
@@ -55,6 +58,6 @@ async function offerDemo(manager: EntityManager): Promise<void> {
     baseUrl: `http://${DEMO_HOST}/v1`,
     options: { no_key: true },
   });
-  await offerModel('demo/echo', 'chat', 'demo/echo', upstreamId, manager);
-  await offerModel('demo/embedding', 'embeddings', 'demo/echo', upstreamId, manager);
+  await offerModel('demo/echo', 'chat', 'demo/echo', upstreamId, manager, FREE);
+  await offerModel('demo/embedding', 'embeddings', 'demo/echo', upstreamId, manager, FREE);
 }

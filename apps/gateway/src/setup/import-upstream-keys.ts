@@ -140,12 +140,22 @@ async function makeModels(plan: UpstreamPlan, upstreamId: UpstreamId, manager: E
   return made;
 }
 
-/** Makes a model, or adds the new upstream to one of the same name: two providers of one model share its load. */
-export async function offerModel(name: string, operation: Operation, upstreamModel: string, upstreamId: UpstreamId, manager: EntityManager): Promise<string> {
+/**
+ * Makes a model, or adds the new upstream to one of the same name: two providers of one model share its load.
+ * @param price of a model that is made now; null leaves it to the price table
+ */
+export async function offerModel(
+  name: string,
+  operation: Operation,
+  upstreamModel: string,
+  upstreamId: UpstreamId,
+  manager: EntityManager,
+  price: ModelEntity['price'] = null,
+): Promise<string> {
   const held = await manager.findOneBy(ModelEntity, { name });
   if (held !== null && held.operation !== operation) return name;
   const modelId = held?.id ?? newId<ModelId>();
-  if (held === null) await manager.insert(ModelEntity, { id: modelId, name, operation });
+  if (held === null) await manager.save(manager.create(ModelEntity, { id: modelId, name, operation, price }));
   await manager.insert(ModelTargetEntity, { id: newId(), modelId, upstreamId, upstreamModel });
   return name;
 }

@@ -1,22 +1,59 @@
-import { parseCount, type UsageUnits } from '@weir/kernel';
+import { parseCount, type UsageUnits, zeroUsage } from '@weir/kernel';
 
 /**
  * Reads OpenAI's `usage` object (chat, completions and embeddings). Null when it is absent, or says
- * what cannot be: a negative or fractional count, or a part larger than its whole.
+ * what cannot be: a count that is negative, fractional, a text or beyond belief, more cached tokens
+ * than input, more reasoning than output. What is not believed is estimated, and marked so.
+ *
+ * Audio tokens stay inside input and output. Servers that speak OpenAI's API differ in two things:
+ * - Cache writes have several names, and a few count them beside the input: they are cut to what
+ *   the input leaves.
+ * - xAI and Gemini leave thinking out of `completion_tokens`, though they charge it as output; only
+ *   `total_tokens` has it. So what the total has more than input and output was thinking.
  */
 export function readOpenAiUsage(usage: unknown): UsageUnits | null {
   if (!isRecord(usage)) return null;
   const inputTokens = parseCount(usage.prompt_tokens);
   // Embeddings have no completion.
-  const outputTokens = parseCount(usage.completion_tokens ?? 0);
-  const cachedInputTokens = parseDetail(usage.prompt_tokens_details, 'cached_tokens');
-  const reasoningTokens = parseDetail(usage.completion_tokens_details, 'reasoning_tokens');
-  if (inputTokens === null || outputTokens === null || cachedInputTokens === null || reasoningTokens === null) return null;
-  if (cachedInputTokens > inputTokens || reasoningTokens > outputTokens) return null;
-  return { inputTokens, cachedInputTokens, outputTokens, reasoningTokens };
+  const shownTokens = parseCount(usage.completion_tokens ?? 0);
+  const cachedTokens = readCached(usage);
+  const writtenTokens = readCacheWrites(usage);
+  const saidReasoning = readDetail(usage.completion_tokens_details, 'reasoning_tokens');
+  if (inputTokens === null || shownTokens === null || cachedTokens === null || writtenTokens === null || saidReasoning === null) return null;
+  const hiddenTokens = toHiddenTokens(usage.total_tokens, inputTokens + shownTokens);
+  const outputTokens = shownTokens + hiddenTokens;
+  const reasoningTokens = Math.max(saidReasoning, hiddenTokens);
+  if (cachedTokens > inputTokens || reasoningTokens > outputTokens) return null;
+  const units = zeroUsage();
+  units.inputTokens = inputTokens;
+  units.cachedInputTokens = cachedTokens;
+  units.cacheWriteTokens = Math.min(writtenTokens, inputTokens - cachedTokens);
+  units.outputTokens = outputTokens;
+  units.reasoningTokens = reasoningTokens;
+  units.requests = 1;
+  return units;
 }
 
-function parseDetail(details: unknown, name: string): number | null {
+/** A total that is no count, or less than its parts, says nothing. */
+function toHiddenTokens(total: unknown, shownTokens: number): number {
+  const totalTokens = parseCount(total);
+  return totalTokens === null ? 0 : Math.max(totalTokens - shownTokens, 0);
+}
+
+/** OpenAI's name, or the one of Moonshot, or of DeepSeek. */
+function readCached(usage: Readonly<Record<string, unknown>>): number | null {
+  const details = usage.prompt_tokens_details;
+  return parseCount((isRecord(details) ? details.cached_tokens : null) ?? usage.cached_tokens ?? usage.prompt_cache_hit_tokens ?? 0);
+}
+
+/** OpenAI's name (and OpenRouter's), or LiteLLM's two. */
+function readCacheWrites(usage: Readonly<Record<string, unknown>>): number | null {
+  const details = usage.prompt_tokens_details;
+  const detailed = isRecord(details) ? (details.cache_write_tokens ?? details.cache_creation_tokens) : null;
+  return parseCount(detailed ?? usage.cache_creation_input_tokens ?? 0);
+}
+
+function readDetail(details: unknown, name: string): number | null {
   return isRecord(details) ? parseCount(details[name] ?? 0) : 0;
 }
 

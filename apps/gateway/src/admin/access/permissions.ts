@@ -10,6 +10,8 @@ export const PERMISSIONS = {
   'session.end': ['owner', 'admin', 'viewer'],
   'organizations.read': ['owner', 'admin', 'viewer'],
   'organizations.write': ['owner'],
+  'alert_webhooks.read': ['owner', 'admin'],
+  'alert_webhooks.write': ['owner', 'admin'],
   'projects.read': ['owner', 'admin', 'viewer'],
   'projects.write': ['owner', 'admin'],
   'users.read': ['owner', 'admin', 'viewer'],

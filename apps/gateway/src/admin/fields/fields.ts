@@ -1,6 +1,7 @@
 import { applyDecorators, type Type as ClassType } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
-import { isUuid } from '@weir/kernel';
+import { AMOUNT_RULE, isPercentage, parseUsdAmount } from '@weir/access';
+import { isUuid, LARGEST_BUDGET_NANOS } from '@weir/kernel';
 import { Transform, Type } from 'class-transformer';
 import { registerDecorator, ValidateIf, ValidateNested } from 'class-validator';
 
@@ -73,6 +74,19 @@ function toWholeNumber(value: unknown): unknown {
   return typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
 }
 
+/** An amount of dollars, exact to the nano-dollar. */
+export function UsdAmount(options: FieldOptions = {}): PropertyDecorator {
+  const test = (value: unknown): boolean => parseUsdAmount(value, LARGEST_BUDGET_NANOS) !== null;
+  const api: ApiPropertyOptions = { oneOf: [{ type: 'number', minimum: 0, maximum: 4_000_000 }, { type: 'string', pattern: '^\\d{1,7}(\\.\\d{1,9})?$' }] };
+  return field('usdAmount', test, AMOUNT_RULE, api, options);
+}
+
+export function Percentages(options: FieldOptions = {}): PropertyDecorator {
+  const test = (value: unknown): boolean => Array.isArray(value) && value.length <= 100 && value.every(isPercentage);
+  const api: ApiPropertyOptions = { type: 'integer', isArray: true, minimum: 1, maximum: 100, maxItems: 100 };
+  return field('percentages', test, 'must be a list of whole percentages from 1 to 100', api, options);
+}
+
 export function OneOf(values: readonly string[], options: FieldOptions = {}): PropertyDecorator {
   const test = (value: unknown): boolean => typeof value === 'string' && values.includes(value);
   return field('oneOf', test, `must be one of: ${values.join(', ')}`, { type: String, enum: [...values] }, options);
@@ -102,12 +116,12 @@ export function NameList(maxItems: number, maxLength: number, options: FieldOpti
   );
 }
 
-/** An object whose own fields are checked by a class. */
+/** An object whose own fields are checked by a class. (Swagger asks a function for its class only if it is called `type`.) */
 export function Nested(type: () => ClassType, options: FieldOptions = {}): PropertyDecorator {
   return applyDecorators(
     ValidateNested(),
     Type(type),
-    field('object', isObject, 'must be an object', { type }, options),
+    field('object', isObject, 'must be an object', { type: () => type() }, options),
   );
 }
 
@@ -118,7 +132,7 @@ export function NestedList(type: () => ClassType, min: number, max: number, opti
   return applyDecorators(
     ValidateNested({ each: true }),
     Type(type),
-    field('objectList', test, `must be a list of ${min} to ${max} objects`, { type, isArray: true, minItems: min, maxItems: max }, options),
+    field('objectList', test, `must be a list of ${min} to ${max} objects`, { type: () => type(), isArray: true, minItems: min, maxItems: max }, options),
   );
 }
 

@@ -1,24 +1,16 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { type ProxyKeyEntity, readStoredKeyLimits } from '@weir/access';
-import { Id, Name, NameList, Nested, Timestamp, WholeNumber } from '../fields/fields';
+import { MOST_BUDGETS, type ProxyKeyEntity } from '@weir/access';
+import { Id, Name, NameList, Nested, NestedList, Timestamp, WholeNumber } from '../fields/fields';
+import { BudgetInput, BUDGETS, BUDGETS_REPLACED, BudgetView, toBudgetViews, UNREADABLE } from '../limits/budget.dto';
+import { KEY_LIMITS, LIMITS_STAY, ScopeLimitsInput, ScopeLimitsView, toScopeLimitsView } from '../limits/scope-limits.dto';
 import { OrganizationSearchQuery } from '../paging/page.query';
 
 const LONGEST_NAME = 200;
 const MOST_MODELS = 1000;
 const LONGEST_MODEL = 256;
-const LARGEST_LIMIT = 1_000_000_000;
 const LONGEST_OVERLAP_SECONDS = 365 * 24 * 3600;
 
 const MODELS = 'Names, or prefixes that end in `*`. Empty allows every model.';
-const LIMITS = 'Null or absent takes the installation’s default, 0 is no limit.';
-
-export class KeyLimitsInput {
-  @WholeNumber(0, LARGEST_LIMIT, { optional: true, nullable: true, description: 'Requests a minute.' })
-  rpm?: number | null;
-
-  @WholeNumber(0, LARGEST_LIMIT, { optional: true, nullable: true, description: 'Requests a day.' })
-  rpd?: number | null;
-}
 
 export class CreateKey {
   @Id({ optional: true, description: 'An owner must say it; for anybody else it is their own.' })
@@ -36,8 +28,11 @@ export class CreateKey {
   @Timestamp({ optional: true, nullable: true })
   expires_at?: string | null;
 
-  @Nested(() => KeyLimitsInput, { optional: true, nullable: true, description: LIMITS })
-  limits?: KeyLimitsInput | null;
+  @Nested(() => ScopeLimitsInput, { optional: true, nullable: true, description: KEY_LIMITS })
+  limits?: ScopeLimitsInput | null;
+
+  @NestedList(() => BudgetInput, 0, MOST_BUDGETS, { optional: true, nullable: true, description: BUDGETS })
+  budgets?: BudgetInput[] | null;
 }
 
 export class UpdateKey {
@@ -50,8 +45,11 @@ export class UpdateKey {
   @Timestamp({ optional: true, nullable: true, description: 'Null takes the expiry away.' })
   expires_at?: string | null;
 
-  @Nested(() => KeyLimitsInput, { optional: true, nullable: true, description: `${LIMITS} A limit that is left out stays.` })
-  limits?: KeyLimitsInput | null;
+  @Nested(() => ScopeLimitsInput, { optional: true, nullable: true, description: `${KEY_LIMITS} ${LIMITS_STAY}` })
+  limits?: ScopeLimitsInput | null;
+
+  @NestedList(() => BudgetInput, 0, MOST_BUDGETS, { optional: true, nullable: true, description: BUDGETS_REPLACED })
+  budgets?: BudgetInput[] | null;
 }
 
 export class RotateKey {
@@ -62,14 +60,6 @@ export class RotateKey {
 export class KeyQuery extends OrganizationSearchQuery {
   @Id({ optional: true })
   project_id?: string;
-}
-
-export class KeyLimitsView {
-  @ApiProperty({ type: 'integer', nullable: true })
-  rpm: number | null;
-
-  @ApiProperty({ type: 'integer', nullable: true })
-  rpd: number | null;
 }
 
 export class KeyView {
@@ -94,8 +84,11 @@ export class KeyView {
   @ApiProperty({ type: [String] })
   models: string[];
 
-  @ApiProperty({ type: KeyLimitsView })
-  limits: KeyLimitsView;
+  @ApiProperty({ type: ScopeLimitsView, nullable: true, description: UNREADABLE })
+  limits: ScopeLimitsView | null;
+
+  @ApiProperty({ type: [BudgetView], nullable: true, description: UNREADABLE })
+  budgets: BudgetView[] | null;
 
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   expires_at: string | null;
@@ -122,7 +115,6 @@ export class IssuedKeyView extends KeyView {
 }
 
 export function toKeyView(row: ProxyKeyEntity): KeyView {
-  const limits = readStoredKeyLimits(row.limits);
   return {
     object: 'key',
     id: row.id,
@@ -131,7 +123,8 @@ export function toKeyView(row: ProxyKeyEntity): KeyView {
     project_id: row.projectId,
     name: row.name,
     models: row.models,
-    limits: { rpm: limits.requestsPerMinute, rpd: limits.requestsPerDay },
+    limits: toScopeLimitsView(row.limits),
+    budgets: toBudgetViews(row.budgets),
     expires_at: row.expiresAt?.toISOString() ?? null,
     revoked_at: row.revokedAt?.toISOString() ?? null,
     rotated_from: row.rotatedFrom,

@@ -1,10 +1,11 @@
-import { Body, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController } from '../access/admin-controller';
 import { type AdminPrincipal, Principal } from '../access/admin-principal';
 import { Permits } from '../access/permits';
 import { DeletedView, toDeletedView } from '../fields/deleted.view';
 import { IdPipe } from '../fields/id.pipe';
+import { ResetBudget } from '../limits/budget.dto';
 import { type Page, PageOf } from '../paging/page';
 import { CreateKey, IssuedKeyView, KeyQuery, KeyView, RotateKey, UpdateKey } from './key.dto';
 import { Keys } from './keys';
@@ -54,5 +55,13 @@ export class KeysController {
   @ApiCreatedResponse({ type: IssuedKeyView, description: 'A new key with the settings of the old one.' })
   rotate(@Principal() principal: AdminPrincipal, @Param('id', IdPipe) id: string, @Body() body: RotateKey): Promise<IssuedKeyView> {
     return this.keys.rotate(principal, id, body.overlap_seconds ?? 0);
+  }
+
+  @Post(':id/budgets/reset')
+  @HttpCode(200)
+  @Permits('keys.write')
+  @ApiOkResponse({ type: KeyView, description: 'What was spent until now does not count in that budget any more.' })
+  resetBudget(@Principal() principal: AdminPrincipal, @Param('id', IdPipe) id: string, @Body() body: ResetBudget): Promise<KeyView> {
+    return this.keys.resetBudget(principal, id, body);
   }
 }

@@ -1,17 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type OrganizationScope, ProjectEntity, ProxyKeyEntity, ProxyKeys, readStoredKeyLimits } from '@weir/access';
+import { type OrganizationScope, ProjectEntity, ProxyKeyEntity, ProxyKeys } from '@weir/access';
 import { type OrganizationId, parseId, type ProjectId, type ProxyKeyId, WeirError } from '@weir/kernel';
 import { DATA_SOURCE } from '@weir/platform';
-import { ModelEntity, UpstreamPool } from '@weir/upstreams';
+import { UpstreamPool } from '@weir/upstreams';
 import { DataSource, type EntityManager } from 'typeorm';
 import { type AdminPrincipal } from '../access/admin-principal';
 import { confine, isInScope, toScope } from '../access/scope';
 import { type Audit, AuditedTransactions } from '../audit/audited-transactions';
 import { SECRET_MARK, toFieldChanges } from '../audit/to-field-changes';
+import { type ResetBudget } from '../limits/budget.dto';
+import { refuseUnknownBudgetModels } from '../limits/refuse-unknown-budget-models';
+import { mergeScopeLimits } from '../limits/scope-limits.dto';
+import { findUnknownModel } from '../models/find-unknown-model';
+import { readKnownModels } from '../models/read-known-models';
 import { getTargetOrganization } from '../organizations/get-target-organization';
 import { type Page, readPage, search } from '../paging/page';
-import { findUnknownModel } from './find-unknown-model';
-import { type CreateKey, type IssuedKeyView, type KeyLimitsInput, type KeyQuery, type KeyView, toKeyView, type UpdateKey } from './key.dto';
+import { type CreateKey, type IssuedKeyView, type KeyQuery, type KeyView, toKeyView, type UpdateKey } from './key.dto';
 
 const COLLECTION = 'keys';
 
@@ -45,12 +49,14 @@ export class Keys {
       const organizationId = await getTargetOrganization(manager, principal, input.organization_id);
       const projectId = await getProjectOf(manager, organizationId, input.project_id ?? null);
       await this.refuseUnknownModels(manager, input.models ?? []);
+      await refuseUnknownBudgetModels(manager, this.pool, input.budgets, []);
       const { row, key } = await this.proxyKeys.within(manager).create({
         organizationId,
         projectId,
         name: input.name,
         models: input.models ?? [],
         limits: input.limits ?? {},
+        budgets: input.budgets ?? [],
         expiresAt: toExpiry(input.expires_at) ?? null,
         createdBy: principal.userId,
       });
@@ -63,16 +69,28 @@ export class Keys {
     return this.transactions.run(principal, async (manager, audit) => {
       const before = await getKey(manager, principal, id, true);
       if (change.models !== undefined) await this.refuseUnknownModels(manager, change.models, before.models);
+      await refuseUnknownBudgetModels(manager, this.pool, change.budgets, before.budgets);
       const after = await this.proxyKeys.within(manager).update(
         before.id,
-        { name: change.name, models: change.models, limits: mergeLimits(before, change.limits), expiresAt: toExpiry(change.expires_at) },
+        {
+          name: change.name,
+          models: change.models,
+          limits: mergeScopeLimits(before.limits, change.limits),
+          budgets: change.budgets,
+          expiresAt: toExpiry(change.expires_at),
+        },
         toOrganizationScope(principal),
       );
-      const changes = toFieldChanges(toKeyView(before), toKeyView(after));
-      if (Object.keys(changes).length > 0) {
-        await audit({ action: 'update', collection: COLLECTION, objectId: id, organizationId: after.organizationId, changes });
-      }
-      return toKeyView(after);
+      return auditUpdate(audit, before, after);
+    });
+  }
+
+  /** What was spent until now does not count in the budget any more. */
+  resetBudget(principal: AdminPrincipal, id: string, { period, model = null }: ResetBudget): Promise<KeyView> {
+    return this.transactions.run(principal, async (manager, audit) => {
+      const before = await getKey(manager, principal, id, true);
+      const after = await this.proxyKeys.within(manager).resetBudget(before.id, { period, model }, toOrganizationScope(principal));
+      return auditUpdate(audit, before, after);
     });
   }
 
@@ -106,9 +124,7 @@ export class Keys {
   /** A list that names no model would lock its holder out without a word. What was allowed already may stay. */
   private async refuseUnknownModels(manager: EntityManager, allowed: readonly string[], already: readonly string[] = []): Promise<void> {
     if (allowed.length === 0) return;
-    const rows = await manager.find(ModelEntity, { select: { id: true, name: true } });
-    const known = [...rows.map(({ name }) => name), ...this.pool.modelNames(), ...already];
-    const unknown = findUnknownModel(allowed, known);
+    const unknown = findUnknownModel(allowed, [...(await readKnownModels(manager, this.pool)), ...already]);
     if (unknown === null) return;
     const param = `models[${unknown}]`;
     throw new WeirError('invalid_request', { message: `The field ${param} names no model.`, param });
@@ -120,15 +136,13 @@ function toExpiry(text: string | null | undefined): Date | null | undefined {
   return text === null || text === undefined ? text : new Date(text);
 }
 
-/** A limit that is left out stays, null goes back to the default. */
-function mergeLimits(row: ProxyKeyEntity, change: KeyLimitsInput | null | undefined): unknown {
-  if (change === undefined) return undefined;
-  if (change === null) return {};
-  const { requestsPerMinute, requestsPerDay } = readStoredKeyLimits(row.limits);
-  return {
-    rpm: change.rpm === undefined ? requestsPerMinute : change.rpm,
-    rpd: change.rpd === undefined ? requestsPerDay : change.rpd,
-  };
+async function auditUpdate(audit: Audit, before: ProxyKeyEntity, after: ProxyKeyEntity): Promise<KeyView> {
+  const view = toKeyView(after);
+  const changes = toFieldChanges(toKeyView(before), view);
+  if (Object.keys(changes).length > 0) {
+    await audit({ action: 'update', collection: COLLECTION, objectId: after.id, organizationId: after.organizationId, changes });
+  }
+  return view;
 }
 
 function auditIssue(audit: Audit, action: 'create', row: ProxyKeyEntity): Promise<void> {

@@ -1,17 +1,34 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { type ProxyKeyEntity } from '@weir/access';
-import { type WindowState } from '@weir/limits';
-import { Id } from '../fields/fields';
-import { KeyQuery } from '../keys/key.dto';
+import { BUDGET_PERIODS, type BudgetPeriod } from '@weir/kernel';
+import { Id, OneOf } from '../fields/fields';
+import { OrganizationSearchQuery } from '../paging/page.query';
+import { USE_SCOPES, type UseScope } from './to-scope-plan';
 
-export class LimitsQuery extends KeyQuery {
-  @Id({ optional: true })
+const UNREADABLE = 'Null when what is stored cannot be read; then nothing is let through.';
+
+export class LimitsQuery extends OrganizationSearchQuery {
+  @OneOf(USE_SCOPES, { optional: true, description: 'Whose limits; `key` when not given. For `model` an owner must say whose use of it: `organization_id`.' })
+  scope?: UseScope;
+
+  @Id({ optional: true, description: 'The keys of a project, or the project itself.' })
+  project_id?: string;
+
+  @Id({ optional: true, description: 'Only this key.' })
   key_id?: string;
+
+  @Id({ optional: true, description: 'Only this model.' })
+  model_id?: string;
 }
 
-export class WindowView {
-  @ApiProperty({ type: String, description: '`requests_per_minute`, `requests_per_day`' })
+export class LimitUseView {
+  @ApiProperty({ type: String, description: '`requests_per_minute`, `requests_per_day`, `tokens_per_minute`, `concurrency`' })
   name: string;
+
+  @ApiProperty({ enum: [...USE_SCOPES] })
+  scope: UseScope;
+
+  @ApiProperty({ enum: ['requests', 'tokens', 'open_requests'] })
+  unit: 'requests' | 'tokens' | 'open_requests';
 
   @ApiProperty({ type: 'integer' })
   limit: number;
@@ -22,43 +39,55 @@ export class WindowView {
   @ApiProperty({ type: 'integer' })
   remaining: number;
 
-  @ApiProperty({ type: 'integer', description: 'How long until the window is free again.' })
+  @ApiProperty({ type: 'integer', description: 'How long until nothing of it is used any more, if nothing more is taken.' })
   reset_ms: number;
 }
 
-export class KeyUseView {
-  @ApiProperty({ enum: ['key_use'] })
-  object: 'key_use';
+export class BudgetUseView {
+  @ApiProperty({ type: String })
+  amount_usd: string;
 
-  @ApiProperty({ type: String, format: 'uuid' })
-  key_id: string;
+  @ApiProperty({ type: String, nullable: true, description: 'Since the period began, or since the budget was reset. Null while it cannot be counted.' })
+  spent_usd: string | null;
+
+  @ApiProperty({ type: String, nullable: true, description: 'Set aside for requests that are not over yet.' })
+  held_usd: string | null;
+
+  @ApiProperty({ type: String, nullable: true })
+  remaining_usd: string | null;
+
+  @ApiProperty({ enum: [...BUDGET_PERIODS] })
+  period: BudgetPeriod;
+
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'When the period ends; null for `total`.' })
+  resets_at: string | null;
+
+  @ApiProperty({ type: String, nullable: true, description: 'Null is for all models together.' })
+  model: string | null;
+}
+
+export class ScopeUseView {
+  @ApiProperty({ enum: ['limit_use'] })
+  object: 'limit_use';
+
+  @ApiProperty({ enum: [...USE_SCOPES] })
+  scope: UseScope;
+
+  @ApiProperty({ type: String, format: 'uuid', description: 'Of the key, project, organization or model.' })
+  id: string;
 
   @ApiProperty({ type: String })
   name: string;
 
-  @ApiProperty({ type: String, format: 'uuid' })
+  @ApiProperty({ type: String, format: 'uuid', description: 'Of a model: whose use of it this is.' })
   organization_id: string;
 
   @ApiProperty({ type: String, format: 'uuid', nullable: true })
   project_id: string | null;
 
-  @ApiProperty({ type: [WindowView], description: 'Empty for a key without limits.' })
-  windows: WindowView[];
-}
+  @ApiProperty({ type: [LimitUseView], nullable: true, description: `Empty without limits. ${UNREADABLE}` })
+  limits: LimitUseView[] | null;
 
-export function toKeyUseView(key: ProxyKeyEntity, windows: readonly WindowState[]): KeyUseView {
-  return {
-    object: 'key_use',
-    key_id: key.id,
-    name: key.name,
-    organization_id: key.organizationId,
-    project_id: key.projectId,
-    windows: windows.map((state) => ({
-      name: state.window.name,
-      limit: state.window.limit,
-      used: state.used,
-      remaining: state.remaining,
-      reset_ms: Number.isFinite(state.resetMs) ? Math.ceil(state.resetMs) : state.window.windowMs,
-    })),
-  };
+  @ApiProperty({ type: [BudgetUseView], nullable: true, description: `Empty without budgets. ${UNREADABLE}` })
+  budgets: BudgetUseView[] | null;
 }

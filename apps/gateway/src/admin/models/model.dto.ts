@@ -1,7 +1,10 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import { type Operation, OPERATIONS } from '@weir/kernel';
+import { PRICE_FIELDS } from '@weir/ledger';
 import { type ModelEntity, type ModelTargetEntity } from '@weir/upstreams';
-import { Id, Name, NestedList, OneOf, OpenObject, WholeNumber } from '../fields/fields';
+import { Id, Name, Nested, NestedList, OneOf, OpenObject, WholeNumber } from '../fields/fields';
+import { UNREADABLE } from '../limits/budget.dto';
+import { LIMITS_STAY, MODEL_LIMITS, ScopeLimitsInput, ScopeLimitsView, toScopeLimitsView } from '../limits/scope-limits.dto';
 import { LARGEST_WEIGHT } from '../upstreams/upstream.dto';
 
 const LONGEST_NAME = 256;
@@ -11,7 +14,21 @@ const STRATEGIES = ['weighted'] as const;
 const DEFAULT_WEIGHT = 100;
 
 const NAME = 'What callers ask for. With a `*` at its end it stands for every name that begins so.';
-const PRICE = 'Null takes the price table’s: `input_per_million_usd`, `output_per_million_usd`, `cached_input_per_million_usd`, `per_request_usd`.';
+const PRICE =
+  'In dollars. It takes the place of the whole price of the price table; null takes the table’s. ' +
+  'Cached and written input without a price of its own costs what input costs; anything else that is not named is free. ' +
+  'A model without any price is refused where a budget applies: `{"per_request_usd": 0}` makes it free on purpose.';
+/** A string spares a decimal the way through a floating-point number. */
+const PRICE_API: ApiPropertyOptions = {
+  type: 'object',
+  additionalProperties: false,
+  properties: Object.fromEntries(
+    PRICE_FIELDS.map(({ name, largestUsd }) => [
+      name,
+      { nullable: true, oneOf: [{ type: 'number', minimum: 0, maximum: largestUsd }, { type: 'string', pattern: '^\\d+(\\.\\d+)?$' }] },
+    ]),
+  ),
+};
 
 export class TargetInput {
   @Id()
@@ -40,7 +57,10 @@ export class CreateModel {
   @NestedList(() => TargetInput, 1, MOST_TARGETS)
   targets: TargetInput[];
 
-  @OpenObject({ optional: true, nullable: true, description: PRICE })
+  @Nested(() => ScopeLimitsInput, { optional: true, nullable: true, description: MODEL_LIMITS })
+  limits?: ScopeLimitsInput | null;
+
+  @OpenObject({ optional: true, nullable: true, description: PRICE, api: PRICE_API })
   price?: Record<string, unknown> | null;
 }
 
@@ -57,7 +77,10 @@ export class UpdateModel {
   @NestedList(() => TargetInput, 1, MOST_TARGETS, { optional: true, description: 'Replaces all of them.' })
   targets?: TargetInput[];
 
-  @OpenObject({ optional: true, nullable: true, description: PRICE })
+  @Nested(() => ScopeLimitsInput, { optional: true, nullable: true, description: `${MODEL_LIMITS} ${LIMITS_STAY}` })
+  limits?: ScopeLimitsInput | null;
+
+  @OpenObject({ optional: true, nullable: true, description: PRICE, api: PRICE_API })
   price?: Record<string, unknown> | null;
 }
 
@@ -94,6 +117,9 @@ export class ModelView {
   @ApiProperty({ type: [TargetView] })
   targets: TargetView[];
 
+  @ApiProperty({ type: ScopeLimitsView, nullable: true, description: UNREADABLE })
+  limits: ScopeLimitsView | null;
+
   @ApiProperty({ type: 'object', additionalProperties: true, nullable: true })
   price: Record<string, unknown> | null;
 
@@ -124,6 +150,7 @@ export function toModelView(model: ModelEntity, targets: readonly ModelTargetEnt
         weight: target.weight,
         priority: target.priority,
       })),
+    limits: toScopeLimitsView(model.limits),
     price: model.price,
     created_at: model.createdAt.toISOString(),
     updated_at: model.updatedAt.toISOString(),

@@ -7,6 +7,7 @@ import { DataSource, type EntityManager, In } from 'typeorm';
 import { type AdminPrincipal } from '../access/admin-principal';
 import { AuditedTransactions } from '../audit/audited-transactions';
 import { toFieldChanges } from '../audit/to-field-changes';
+import { mergeScopeLimits } from '../limits/scope-limits.dto';
 import { type Page, readPage, search } from '../paging/page';
 import { type SearchQuery } from '../paging/page.query';
 import { type CreateModel, type ModelView, type TargetInput, toModelView, toTargetView, type UpdateModel } from './model.dto';
@@ -39,6 +40,7 @@ export class Models {
       const id = newId<ModelId>();
       const { operation, strategy = 'weighted' } = input;
       const model = manager.create(ModelEntity, { id, name: parseModelName(input.name), operation, strategy });
+      model.limits = mergeScopeLimits({}, input.limits) ?? {};
       model.price = parsePriceField(input.price);
       await manager.save(model);
       await writeTargets(manager, id, input.targets);
@@ -55,6 +57,7 @@ export class Models {
       if (change.name !== undefined) model.name = parseModelName(change.name);
       if (change.operation !== undefined) model.operation = change.operation;
       if (change.strategy !== undefined) model.strategy = change.strategy;
+      model.limits = mergeScopeLimits(model.limits, change.limits) ?? model.limits;
       if (change.price !== undefined) model.price = parsePriceField(change.price);
       await manager.save(model);
       if (change.targets !== undefined) await writeTargets(manager, model.id, change.targets);

@@ -1,6 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { type OrganizationEntity } from '@weir/access';
-import { Flag, Name } from '../fields/fields';
+import { MOST_BUDGETS, type OrganizationEntity } from '@weir/access';
+import { Flag, Name, Nested, NestedList } from '../fields/fields';
+import { BudgetInput, BUDGETS, BUDGETS_REPLACED, BudgetView, toBudgetViews, UNREADABLE } from '../limits/budget.dto';
+import { LIMITS_STAY, ScopeLimitsInput, ScopeLimitsView, SHARED_LIMITS, toScopeLimitsView } from '../limits/scope-limits.dto';
 
 const LONGEST_NAME = 200;
 
@@ -10,6 +12,12 @@ export class CreateOrganization {
 
   @Flag({ optional: true, description: 'False stops every key of the organization.' })
   enabled?: boolean;
+
+  @Nested(() => ScopeLimitsInput, { optional: true, nullable: true, description: SHARED_LIMITS })
+  limits?: ScopeLimitsInput | null;
+
+  @NestedList(() => BudgetInput, 0, MOST_BUDGETS, { optional: true, nullable: true, description: BUDGETS })
+  budgets?: BudgetInput[] | null;
 }
 
 export class UpdateOrganization {
@@ -18,6 +26,12 @@ export class UpdateOrganization {
 
   @Flag({ optional: true, description: 'False stops every key of the organization.' })
   enabled?: boolean;
+
+  @Nested(() => ScopeLimitsInput, { optional: true, nullable: true, description: `${SHARED_LIMITS} ${LIMITS_STAY}` })
+  limits?: ScopeLimitsInput | null;
+
+  @NestedList(() => BudgetInput, 0, MOST_BUDGETS, { optional: true, nullable: true, description: BUDGETS_REPLACED })
+  budgets?: BudgetInput[] | null;
 }
 
 export class OrganizationView {
@@ -33,6 +47,12 @@ export class OrganizationView {
   @ApiProperty({ type: Boolean })
   enabled: boolean;
 
+  @ApiProperty({ type: ScopeLimitsView, nullable: true, description: UNREADABLE })
+  limits: ScopeLimitsView | null;
+
+  @ApiProperty({ type: [BudgetView], nullable: true, description: UNREADABLE })
+  budgets: BudgetView[] | null;
+
   @ApiProperty({ type: String, format: 'date-time' })
   created_at: string;
 
@@ -46,6 +66,8 @@ export function toOrganizationView(organization: OrganizationEntity): Organizati
     id: organization.id,
     name: organization.name,
     enabled: organization.enabled,
+    limits: toScopeLimitsView(organization.limits),
+    budgets: toBudgetViews(organization.budgets),
     created_at: organization.createdAt.toISOString(),
     updated_at: organization.updatedAt.toISOString(),
   };

@@ -1,10 +1,11 @@
-import { Body, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController } from '../access/admin-controller';
 import { type AdminPrincipal, Principal } from '../access/admin-principal';
 import { Permits } from '../access/permits';
 import { DeletedView, toDeletedView } from '../fields/deleted.view';
 import { IdPipe } from '../fields/id.pipe';
+import { ResetBudget } from '../limits/budget.dto';
 import { type Page, PageOf } from '../paging/page';
 import { SearchQuery } from '../paging/page.query';
 import { CreateOrganization, OrganizationView, UpdateOrganization } from './organization.dto';
@@ -48,5 +49,13 @@ export class OrganizationsController {
   async delete(@Principal() principal: AdminPrincipal, @Param('id', IdPipe) id: string): Promise<DeletedView> {
     await this.organizations.delete(principal, id);
     return toDeletedView('organization', id);
+  }
+
+  @Post(':id/budgets/reset')
+  @HttpCode(200)
+  @Permits('organizations.write')
+  @ApiOkResponse({ type: OrganizationView, description: 'What was spent until now does not count in that budget any more.' })
+  resetBudget(@Principal() principal: AdminPrincipal, @Param('id', IdPipe) id: string, @Body() body: ResetBudget): Promise<OrganizationView> {
+    return this.organizations.resetBudget(principal, id, body);
   }
 }

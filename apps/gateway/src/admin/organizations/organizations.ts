@@ -1,15 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { OrganizationEntity } from '@weir/access';
-import { newId, type OrganizationId, WeirError } from '@weir/kernel';
-import { DATA_SOURCE } from '@weir/platform';
-import { DataSource, type EntityManager } from 'typeorm';
+import { OrganizationEntity, parseBudgets, readStoredBudgets, resetBudget, toStoredBudgets } from '@weir/access';
+import { type Clock, newId, type OrganizationId } from '@weir/kernel';
+import { CLOCK, DATA_SOURCE } from '@weir/platform';
+import { UpstreamPool } from '@weir/upstreams';
+import { DataSource } from 'typeorm';
 import { type AdminPrincipal } from '../access/admin-principal';
-import { isInScope, toScope } from '../access/scope';
+import { toScope } from '../access/scope';
 import { AuditedTransactions } from '../audit/audited-transactions';
 import { toFieldChanges } from '../audit/to-field-changes';
-import { updateAudited } from '../audit/update-audited';
+import { updateAudited, type UpdatedObject } from '../audit/update-audited';
+import { type ResetBudget } from '../limits/budget.dto';
+import { refuseUnknownBudgetModels } from '../limits/refuse-unknown-budget-models';
+import { mergeScopeLimits } from '../limits/scope-limits.dto';
 import { type Page, readPage, search } from '../paging/page';
 import { type SearchQuery } from '../paging/page.query';
+import { getOrganization } from './get-organization';
 import { type CreateOrganization, type OrganizationView, toOrganizationView, type UpdateOrganization } from './organization.dto';
 
 const COLLECTION = 'organizations';
@@ -19,7 +24,9 @@ const COLLECTION = 'organizations';
 export class Organizations {
   constructor(
     @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
+    @Inject(CLOCK) private readonly clock: Clock,
     private readonly transactions: AuditedTransactions,
+    private readonly pool: UpstreamPool,
   ) {}
 
   list(principal: AdminPrincipal, query: SearchQuery): Promise<Page<OrganizationView>> {
@@ -33,9 +40,13 @@ export class Organizations {
     return toOrganizationView(await getOrganization(this.dataSource.manager, principal, id));
   }
 
-  create(principal: AdminPrincipal, { name, enabled = true }: CreateOrganization): Promise<OrganizationView> {
+  create(principal: AdminPrincipal, input: CreateOrganization): Promise<OrganizationView> {
     return this.transactions.run(principal, async (manager, audit) => {
-      const made = await manager.save(manager.create(OrganizationEntity, { id: newId<OrganizationId>(), name, enabled }));
+      await refuseUnknownBudgetModels(manager, this.pool, input.budgets, []);
+      const { name, enabled = true } = input;
+      const limits = mergeScopeLimits({}, input.limits) ?? {};
+      const budgets = toStoredBudgets(parseBudgets(input.budgets ?? null, []));
+      const made = await manager.save(manager.create(OrganizationEntity, { id: newId<OrganizationId>(), name, enabled, limits, budgets }));
       const view = toOrganizationView(made);
       await audit({ action: 'create', collection: COLLECTION, objectId: made.id, organizationId: made.id, changes: toFieldChanges(null, view) });
       return view;
@@ -45,10 +56,20 @@ export class Organizations {
   update(principal: AdminPrincipal, id: string, change: UpdateOrganization): Promise<OrganizationView> {
     return this.transactions.run(principal, async (manager, audit) => {
       const organization = await getOrganization(manager, principal, id, true);
+      await refuseUnknownBudgetModels(manager, this.pool, change.budgets, organization.budgets);
       const { name, enabled } = change;
-      return toOrganizationView(
-        await updateAudited(manager, audit, organization, { name, enabled }, { collection: COLLECTION, organizationId: id, toView: toOrganizationView }),
-      );
+      const limits = mergeScopeLimits(organization.limits, change.limits);
+      const budgets = change.budgets === undefined ? undefined : toStoredBudgets(parseBudgets(change.budgets, organization.budgets));
+      return toOrganizationView(await updateAudited(manager, audit, organization, { name, enabled, limits, budgets }, toUpdated(organization)));
+    });
+  }
+
+  /** What was spent until now does not count in the budget any more. */
+  resetBudget(principal: AdminPrincipal, id: string, { period, model = null }: ResetBudget): Promise<OrganizationView> {
+    return this.transactions.run(principal, async (manager, audit) => {
+      const organization = await getOrganization(manager, principal, id, true);
+      const budgets = toStoredBudgets(resetBudget(readStoredBudgets(organization.budgets), { period, model }, this.clock.nowMs()));
+      return toOrganizationView(await updateAudited(manager, audit, organization, { budgets }, toUpdated(organization)));
     });
   }
 
@@ -63,11 +84,6 @@ export class Organizations {
   }
 }
 
-/** @throws WeirError not_found, for another's organization too. */
-async function getOrganization(manager: EntityManager, principal: AdminPrincipal, id: string, toChange = false): Promise<OrganizationEntity> {
-  const query = manager.createQueryBuilder(OrganizationEntity, 'organization').where('organization.id = :id', { id });
-  if (toChange) query.setLock('pessimistic_write');
-  const organization = await query.getOne();
-  if (organization === null || !isInScope(principal, organization.id)) throw new WeirError('not_found');
-  return organization;
+function toUpdated({ id }: OrganizationEntity): UpdatedObject<OrganizationEntity> {
+  return { collection: COLLECTION, organizationId: id, toView: toOrganizationView };
 }

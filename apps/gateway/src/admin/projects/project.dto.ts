@@ -1,6 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { type ProjectEntity } from '@weir/access';
-import { Flag, Id, Name } from '../fields/fields';
+import { MOST_BUDGETS, type ProjectEntity } from '@weir/access';
+import { Flag, Id, Name, Nested, NestedList } from '../fields/fields';
+import { BudgetInput, BUDGETS, BUDGETS_REPLACED, BudgetView, toBudgetViews, UNREADABLE } from '../limits/budget.dto';
+import { LIMITS_STAY, ScopeLimitsInput, ScopeLimitsView, SHARED_LIMITS, toScopeLimitsView } from '../limits/scope-limits.dto';
 
 const LONGEST_NAME = 200;
 
@@ -13,6 +15,12 @@ export class CreateProject {
 
   @Flag({ optional: true, description: 'False stops every key of the project.' })
   enabled?: boolean;
+
+  @Nested(() => ScopeLimitsInput, { optional: true, nullable: true, description: SHARED_LIMITS })
+  limits?: ScopeLimitsInput | null;
+
+  @NestedList(() => BudgetInput, 0, MOST_BUDGETS, { optional: true, nullable: true, description: BUDGETS })
+  budgets?: BudgetInput[] | null;
 }
 
 export class UpdateProject {
@@ -21,6 +29,12 @@ export class UpdateProject {
 
   @Flag({ optional: true, description: 'False stops every key of the project.' })
   enabled?: boolean;
+
+  @Nested(() => ScopeLimitsInput, { optional: true, nullable: true, description: `${SHARED_LIMITS} ${LIMITS_STAY}` })
+  limits?: ScopeLimitsInput | null;
+
+  @NestedList(() => BudgetInput, 0, MOST_BUDGETS, { optional: true, nullable: true, description: BUDGETS_REPLACED })
+  budgets?: BudgetInput[] | null;
 }
 
 export class ProjectView {
@@ -39,6 +53,12 @@ export class ProjectView {
   @ApiProperty({ type: Boolean })
   enabled: boolean;
 
+  @ApiProperty({ type: ScopeLimitsView, nullable: true, description: UNREADABLE })
+  limits: ScopeLimitsView | null;
+
+  @ApiProperty({ type: [BudgetView], nullable: true, description: UNREADABLE })
+  budgets: BudgetView[] | null;
+
   @ApiProperty({ type: String, format: 'date-time' })
   created_at: string;
 
@@ -53,6 +73,8 @@ export function toProjectView(project: ProjectEntity): ProjectView {
     organization_id: project.organizationId,
     name: project.name,
     enabled: project.enabled,
+    limits: toScopeLimitsView(project.limits),
+    budgets: toBudgetViews(project.budgets),
     created_at: project.createdAt.toISOString(),
     updated_at: project.updatedAt.toISOString(),
   };

@@ -1,10 +1,11 @@
-import { Body, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController } from '../access/admin-controller';
 import { type AdminPrincipal, Principal } from '../access/admin-principal';
 import { Permits } from '../access/permits';
 import { DeletedView, toDeletedView } from '../fields/deleted.view';
 import { IdPipe } from '../fields/id.pipe';
+import { ResetBudget } from '../limits/budget.dto';
 import { type Page, PageOf } from '../paging/page';
 import { OrganizationSearchQuery } from '../paging/page.query';
 import { CreateProject, ProjectView, UpdateProject } from './project.dto';
@@ -48,5 +49,13 @@ export class ProjectsController {
   async delete(@Principal() principal: AdminPrincipal, @Param('id', IdPipe) id: string): Promise<DeletedView> {
     await this.projects.delete(principal, id);
     return toDeletedView('project', id);
+  }
+
+  @Post(':id/budgets/reset')
+  @HttpCode(200)
+  @Permits('projects.write')
+  @ApiOkResponse({ type: ProjectView, description: 'What was spent until now does not count in that budget any more.' })
+  resetBudget(@Principal() principal: AdminPrincipal, @Param('id', IdPipe) id: string, @Body() body: ResetBudget): Promise<ProjectView> {
+    return this.projects.resetBudget(principal, id, body);
   }
 }

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, IntersectionType } from '@nestjs/swagger';
 import { USAGE_GROUPS, USAGE_STATUSES, type UsageStatus } from '@weir/ledger';
 import { Id, OneOf, PlainText, Timestamp } from '../fields/fields';
 import { PageQuery } from '../paging/page.query';
@@ -7,7 +7,7 @@ const LONGEST_NAME = 256;
 const LONGEST_GROUPS = 200;
 
 /** Which rows of the ledger. */
-export class LedgerQuery extends PageQuery {
+export class LedgerQuery {
   @Id({ optional: true })
   organization_id?: string;
 
@@ -36,13 +36,20 @@ export class LedgerQuery extends PageQuery {
   to?: string;
 }
 
-export class RequestsQuery extends LedgerQuery {
+class RequestsFilter extends LedgerQuery {
   @Id({ optional: true, description: 'The `x-request-id` of an answer.' })
   request_id?: string;
 }
 
-export class UsageQuery extends LedgerQuery {
-  @PlainText(LONGEST_GROUPS, { optional: true, description: `Any of ${USAGE_GROUPS.join(', ')}; several separated by commas. Days are UTC.` })
+export class RequestsQuery extends IntersectionType(RequestsFilter, PageQuery) {}
+
+export class RequestsExportQuery extends RequestsFilter {
+  @OneOf(['csv'], { optional: true })
+  format?: string;
+}
+
+export class UsageQuery extends IntersectionType(LedgerQuery, PageQuery) {
+  @PlainText(LONGEST_GROUPS, { optional: true, description: `Any of ${USAGE_GROUPS.join(', ')}; several separated by commas. Days and hours are UTC.` })
   group_by?: string;
 }
 
@@ -116,6 +123,9 @@ export class RequestView {
   @ApiProperty({ type: String, nullable: true, description: 'Exact, as a decimal.' })
   cost_usd: string | null;
 
+  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true, description: 'The price that was applied.' })
+  rate: Readonly<Record<string, unknown>> | null;
+
   @ApiProperty({ type: 'integer' })
   duration_ms: number;
 
@@ -145,14 +155,32 @@ export class UsageView {
   @ApiPropertyOptional({ type: String, nullable: true })
   operation?: string | null;
 
+  @ApiPropertyOptional({ enum: [...USAGE_STATUSES], description: 'Of the attempts.' })
+  status?: string | null;
+
   @ApiPropertyOptional({ type: String, nullable: true, description: '`2026-11-20`, in UTC' })
   day?: string | null;
 
-  @ApiProperty({ type: 'integer' })
+  @ApiPropertyOptional({ type: String, nullable: true, description: '`2026-11-20T13:00Z`' })
+  hour?: string | null;
+
+  @ApiProperty({ type: 'integer', description: 'Counted at their first attempt.' })
   requests: number;
 
   @ApiProperty({ type: 'integer' })
   attempts: number;
+
+  @ApiProperty({ type: 'integer' })
+  succeeded_attempts: number;
+
+  @ApiProperty({ type: 'integer' })
+  failed_attempts: number;
+
+  @ApiProperty({ type: 'integer' })
+  aborted_attempts: number;
+
+  @ApiProperty({ type: 'integer', description: 'Attempts whose end nobody saw; charged at their estimate.' })
+  unknown_attempts: number;
 
   @ApiProperty({ type: 'integer' })
   input_tokens: number;
@@ -160,8 +188,32 @@ export class UsageView {
   @ApiProperty({ type: 'integer' })
   cached_input_tokens: number;
 
+  @ApiProperty({ type: 'integer', description: 'In the input tokens, as the cached ones.' })
+  cache_write_tokens: number;
+
   @ApiProperty({ type: 'integer' })
   output_tokens: number;
+
+  @ApiProperty({ type: 'integer', description: 'In the output tokens.' })
+  reasoning_tokens: number;
+
+  @ApiProperty({ type: 'integer', description: 'Of text that was spoken.' })
+  characters: number;
+
+  @ApiProperty({ type: 'number', description: 'Of sound or film.' })
+  seconds: number;
+
+  @ApiProperty({ type: 'integer' })
+  images: number;
+
+  @ApiProperty({ type: 'integer' })
+  documents: number;
+
+  @ApiProperty({ type: 'number' })
+  gpu_seconds: number;
+
+  @ApiProperty({ type: 'integer', description: 'How long the attempts took, together.' })
+  duration_ms: number;
 
   @ApiProperty({ type: 'integer' })
   cost_nanos: number;

@@ -1,0 +1,43 @@
+import { zeroUsage } from '@weir/kernel';
+import { type AbortedCallCharge, type AttemptEnd, toChargedUsage } from './charged-usage';
+
+const worstUsage = { ...zeroUsage(), inputTokens: 900, outputTokens: 4_096, requests: 1 };
+const reportedUsage = { ...zeroUsage(), inputTokens: 30, outputTokens: 7, requests: 1 };
+const POLICIES: readonly AbortedCallCharge[] = ['estimate', 'input', 'none'];
+
+function toEnd(end: Partial<AttemptEnd>): AttemptEnd {
+  return { status: 'succeeded', reportedUsage: null, reachedUpstream: true, requestTextBytes: 101, outputTextBytes: 0, worstUsage, ...end };
+}
+
+const estimated = (inputTokens: number, outputTokens: number) => ({ usage: { ...zeroUsage(), inputTokens, outputTokens, requests: 1 }, estimated: true });
+const nothing = { usage: zeroUsage(), estimated: false };
+
+describe('what an attempt is charged for', () => {
+  it.each(POLICIES)("is the upstream's word, however the attempt ended (%s)", (policy) => {
+    for (const status of ['succeeded', 'failed', 'aborted'] as const) {
+      expect(toChargedUsage(toEnd({ status, reportedUsage, outputTextBytes: 400 }), policy)).toEqual({ usage: reportedUsage, estimated: false });
+    }
+  });
+
+  it.each(POLICIES)('is estimated from what passed through where the upstream told none (%s)', (policy) => {
+    for (const status of ['succeeded', 'failed', 'aborted'] as const) {
+      expect(toChargedUsage(toEnd({ status, outputTextBytes: 401 }), policy)).toEqual(estimated(26, 101));
+    }
+    expect(toChargedUsage(toEnd({ status: 'succeeded' }), policy)).toEqual(estimated(26, 0));
+  });
+
+  it.each(POLICIES)('is nothing where it failed before any output (%s)', (policy) => {
+    expect(toChargedUsage(toEnd({ status: 'failed' }), policy)).toEqual(nothing);
+  });
+
+  it.each(POLICIES)('is nothing where the caller left before the upstream had the request (%s)', (policy) => {
+    expect(toChargedUsage(toEnd({ status: 'aborted', reachedUpstream: false }), policy)).toEqual(nothing);
+  });
+
+  it('is by the policy where the caller left before any output', () => {
+    const end = toEnd({ status: 'aborted' });
+    expect(toChargedUsage(end, 'estimate')).toEqual({ usage: worstUsage, estimated: true });
+    expect(toChargedUsage(end, 'input')).toEqual(estimated(26, 0));
+    expect(toChargedUsage(end, 'none')).toEqual(nothing);
+  });
+});

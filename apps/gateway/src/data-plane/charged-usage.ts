@@ -1,0 +1,61 @@
+import { type UsageUnits, zeroUsage } from '@weir/kernel';
+
+/** What a call is charged whose caller left before any of the answer came (`ABORTED_CALL_CHARGE`). */
+export type AbortedCallCharge = 'estimate' | 'input' | 'none';
+
+/** How an attempt went, as far as its charge depends on it. */
+export interface AttemptEnd {
+  readonly status: 'succeeded' | 'failed' | 'aborted';
+  /** By the upstream's word; null when it told none, or lied. */
+  readonly reportedUsage: UsageUnits | null;
+  /** False when it ended before the upstream had the request. */
+  readonly reachedUpstream: boolean;
+  /** Bytes of language in the request. */
+  readonly requestTextBytes: number;
+  /** Bytes of language that the upstream sent. */
+  readonly outputTextBytes: number;
+  /** The most that the call may use: what its hold is for. */
+  readonly worstUsage: UsageUnits;
+}
+
+/** What an attempt is charged for, by the upstream's word or estimated from what passed through. */
+export interface ChargedUsage {
+  readonly usage: UsageUnits;
+  readonly estimated: boolean;
+}
+
+/** Where no usage is reported: bytes of language per token, low enough to rather count too many. */
+const BYTES_PER_TOKEN = 4;
+
+/**
+ * What is charged for an attempt:
+ * - what the upstream reports, however the attempt ended;
+ * - else what passed through: of a whole answer, and of one that broke off, whoever broke it;
+ * - nothing where it failed before any output;
+ * - by `policy` where the caller left before any output: what the upstream did is not known then.
+ */
+export function toChargedUsage(end: AttemptEnd, policy: AbortedCallCharge): ChargedUsage {
+  if (end.reportedUsage !== null) return { usage: end.reportedUsage, estimated: false };
+  if (end.status === 'succeeded' || end.outputTextBytes > 0) return toRelayed(end);
+  if (end.status === 'failed' || !end.reachedUpstream) return toNothing();
+  switch (policy) {
+    case 'estimate':
+      return { usage: end.worstUsage, estimated: true };
+    case 'input':
+      return toRelayed(end);
+    case 'none':
+      return toNothing();
+  }
+}
+
+function toNothing(): ChargedUsage {
+  return { usage: zeroUsage(), estimated: false };
+}
+
+function toRelayed({ requestTextBytes, outputTextBytes }: AttemptEnd): ChargedUsage {
+  const usage = zeroUsage();
+  usage.inputTokens = Math.ceil(requestTextBytes / BYTES_PER_TOKEN);
+  usage.outputTokens = Math.ceil(outputTextBytes / BYTES_PER_TOKEN);
+  usage.requests = 1;
+  return { usage, estimated: true };
+}

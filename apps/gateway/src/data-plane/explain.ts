@@ -1,0 +1,113 @@
+import { type IncomingMessage } from 'node:http';
+import { type Caller, mayUseModel } from '@weir/access';
+import { toUsdString, WeirError } from '@weir/kernel';
+import { toTier } from '@weir/ledger';
+import { type Admission, type Demand, toLimitTrace, toRefusal } from '@weir/limits';
+import { scrubSecrets } from '@weir/platform';
+import { type ModelRoute } from '@weir/upstreams';
+import { JsonScanner } from '@weir/wire';
+import { OPERATION_DEFINITIONS } from '../operations';
+import { BodyReader } from './body-reader';
+import { type CallPlan } from './call-plans';
+import { Estimate } from './estimate';
+import { toHeaderName } from './prepared-call';
+import { authenticate } from './relay';
+import { parseRequestFacts, type RequestFacts } from './request-facts';
+import { type Road } from './road';
+import { matchRoute, type RouteMatch } from './route-table';
+import { toUpstreamModel } from './to-upstream-model';
+
+const DEFAULT_PATH = '/v1/chat/completions';
+const scanner = new JsonScanner();
+
+type Operation = Extract<RouteMatch, { kind: 'operation' }>;
+
+/** `POST /v1/explain {path?, request}`: what would become of a request, and why. Takes nothing and calls nothing. */
+export async function explain(road: Road, request: IncomingMessage): Promise<Buffer> {
+  const nowMs = road.clock.nowMs();
+  const caller = authenticate(road, request, nowMs);
+  const body = await new BodyReader(request, road.configuration.maxBodyBytes).read();
+  const { operation, facts } = parseExplained(body);
+  const explanation = await toExplanation(road, caller, operation, facts, nowMs);
+  return Buffer.from(JSON.stringify(explanation));
+}
+
+/** @throws WeirError invalid_json or invalid_request that names the field */
+function parseExplained(body: Buffer): { operation: Operation; facts: RequestFacts } {
+  if (!scanner.scan(body, 0, body.length, { strictKeys: true }) || body[scanner.valueStart] !== 0x7b) {
+    throw new WeirError('invalid_json', { message: 'The body must be a JSON object: {"path": "/v1/chat/completions", "request": {…}}.' });
+  }
+  const pathMember = scanner.findMember('path');
+  const path: unknown = pathMember === -1 ? DEFAULT_PATH : scanner.parseMember(pathMember);
+  const match = typeof path === 'string' ? matchRoute(path) : null;
+  if (match === null || match.kind !== 'operation') {
+    const known = OPERATION_DEFINITIONS.map((definition) => `/v1${definition.path}`).join(', ');
+    throw new WeirError('invalid_request', { message: `Invalid 'path': it must be one of ${known}, or Azure's path of one.`, param: 'path' });
+  }
+  const requestMember = scanner.findMember('request');
+  if (requestMember === -1) throw new WeirError('invalid_request', { message: "Missing required parameter: 'request'.", param: 'request' });
+  const inner = body.subarray(scanner.memberValueStart(requestMember), scanner.memberValueEnd(requestMember));
+  return { operation: match, facts: parseRequestFacts(inner, match.definition, match.deployment) };
+}
+
+async function toExplanation(road: Road, caller: Caller, { definition }: Operation, facts: RequestFacts, nowMs: number) {
+  const about = {
+    object: 'explanation',
+    operation: definition.operation,
+    model: scrubSecrets(facts.model),
+    key: { public_id: caller.publicId, organization_id: caller.organizationId, project_id: caller.projectId },
+  };
+  const route = road.pool.findRoute(facts.model);
+  if (route === null || route.operation !== definition.operation) {
+    return { ...about, ...toRefused(new WeirError('model_not_found')), route: null, estimate: null, limits: [] };
+  }
+  if (!mayUseModel(caller, facts.model)) {
+    return { ...about, ...toRefused(new WeirError('model_not_allowed')), route: null, estimate: null, limits: [] };
+  }
+  const bounds = road.prices.getBounds(route, facts.model, nowMs);
+  const estimate = new Estimate(facts, bounds);
+  const callPlan = road.plans.get(caller, route, facts.model, nowMs);
+  const demand: Demand = { requestId: '', requests: 1, tokens: estimate.tokens, leastNanos: estimate.leastNanos, mostNanos: estimate.mostNanos };
+  const { admission } = await road.meter.use(callPlan.plan, demand);
+  const refusal = findRefusal(road, callPlan, bounds.price === null, admission);
+  return {
+    ...about,
+    ...(refusal === null ? { admitted: true, refusal: null } : toRefused(refusal)),
+    route: toRouteView(road, route, facts.model, nowMs),
+    estimate: toEstimateView(estimate, bounds.price !== null),
+    limits: toLimitTrace(admission),
+  };
+}
+
+function findRefusal(road: Road, { counters }: CallPlan, isUnpriced: boolean, admission: Admission): WeirError | null {
+  if (counters.length > 0 && isUnpriced) return new WeirError('model_not_priced');
+  if (!admission.admitted) return toRefusal(admission);
+  return road.ledger.hasRoom() ? null : new WeirError('ledger_unavailable');
+}
+
+function toRefused(error: WeirError): { admitted: false; refusal: Record<string, unknown> } {
+  return { admitted: false, refusal: { status: error.status, code: error.code, message: error.message, retry_after_ms: error.retryAfterMs } };
+}
+
+function toRouteView(road: Road, route: ModelRoute, model: string, nowMs: number) {
+  return {
+    model: route.name,
+    targets: route.targets.map((target) => {
+      const upstreamModel = toUpstreamModel(target, route.name, model);
+      const price = road.prices.findPrice(route, target, upstreamModel, nowMs);
+      const rate: unknown = price === null ? null : JSON.parse(toTier(price, 0).rateJson);
+      return { upstream: toHeaderName(target.upstream.name), upstream_model: scrubSecrets(upstreamModel), weight: target.weight, enabled: target.upstream.enabled, price: rate };
+    }),
+  };
+}
+
+function toEstimateView(estimate: Estimate, isPriced: boolean) {
+  const { inputTokens, outputTokens } = estimate.worstUsage;
+  return {
+    tokens: estimate.tokens,
+    most_input_tokens: inputTokens,
+    most_output_tokens: outputTokens,
+    least_hold_usd: isPriced ? toUsdString(estimate.leastNanos) : null,
+    most_cost_usd: isPriced ? toUsdString(estimate.mostNanos) : null,
+  };
+}

@@ -1,0 +1,124 @@
+import { closeSync, fdatasync, fdatasyncSync, fsync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+const fdatasyncAsync = promisify(fdatasync);
+const fsyncAsync = promisify(fsync);
+
+/** Enough for the records of a turn at load: a disk that takes this is not full. */
+const PROBE_BYTES = 16 * 1024;
+
+/** One segment that is being written. */
+export class SegmentFile {
+  /** All of it whole records. */
+  bytes = 0;
+  /** Of them, what was carried forward from the segment before. */
+  carriedBytes = 0;
+  /** The number of the last row in it, counted over the life of the spool. */
+  lastRow = 0;
+  /** What was carried forward is on the disk, and the file's name: the segment before is not needed for it. */
+  isCarrySynced = false;
+  /** Nothing more is written to it. */
+  isRetired = false;
+  #isClosed = false;
+  /** Half a record stands at its end and could not be taken back: a line break makes it a damaged one by itself. */
+  #isTorn = false;
+  readonly #file: number;
+
+  /** Makes the file; it must not be there. */
+  constructor(
+    readonly number: number,
+    readonly path: string,
+  ) {
+    this.#file = openSync(path, 'ax', 0o600);
+  }
+
+  /** Writes all of it, or takes back what was written and throws the system's error. */
+  write(text: string): void {
+    const bytes = toBytes(this.#isTorn ? `\n${text}` : text);
+    let written = 0;
+    try {
+      while (written < bytes.length) written += writeSync(this.#file, bytes, written, bytes.length - written);
+    } catch (error) {
+      this.bytes += written;
+      if (written > 0) this.#cut(this.bytes - written);
+      throw error;
+    }
+    this.bytes += bytes.length;
+    this.#isTorn = false;
+  }
+
+  /** Writes all of it, and returns when it is on the disk itself; otherwise as `write`. */
+  writeThrough(text: string): void {
+    const before = this.bytes;
+    this.write(text);
+    try {
+      fdatasyncSync(this.#file);
+    } catch (error) {
+      this.#cut(before);
+      throw error;
+    }
+  }
+
+  /** Throws when the disk is still full. */
+  probe(): void {
+    const before = this.bytes;
+    this.write('\n'.repeat(PROBE_BYTES));
+    this.#cut(before);
+  }
+
+  /** Forgets everything in it. */
+  empty(): void {
+    ftruncateSync(this.#file, 0);
+    this.bytes = 0;
+    this.carriedBytes = 0;
+    this.#isTorn = false;
+  }
+
+  async sync(): Promise<void> {
+    if (!this.#isClosed) await fdatasyncAsync(this.#file);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    closeSync(this.#file);
+  }
+
+  #cut(bytes: number): void {
+    try {
+      ftruncateSync(this.#file, bytes);
+      this.bytes = bytes;
+    } catch {
+      this.#isTorn = true;
+    }
+  }
+}
+
+/** Without this the names of new files may be lost when the power goes. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = openSync(path, 'r');
+  try {
+    await fsyncAsync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** The same at once. */
+export function syncFolderNow(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+const scratch = Buffer.allocUnsafe(256 * 1024);
+const LARGEST_UTF8_LENGTH = 3;
+
+/** To be used at once: the bytes of the next text take the same place. Memory made anew for each write costs more than the write. */
+function toBytes(text: string): Buffer {
+  if (text.length * LARGEST_UTF8_LENGTH > scratch.length) return Buffer.from(text, 'utf8');
+  return scratch.subarray(0, scratch.write(text, 'utf8'));
+}

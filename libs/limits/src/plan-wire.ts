@@ -1,0 +1,73 @@
+import { type Limit } from './meter-store';
+import { toBucketMs } from './sliding-window';
+
+/** Counters of an ended span are kept for so long: for calls that end late, and for people who look. */
+export const BUDGET_KEPT_AFTER_SPAN_MS = 2 * 86_400_000;
+
+/** How a plan goes over the wire, prebuilt; see meter.lua.ts. */
+export interface PlanWire {
+  /** Every key of an admission: each limit's, then the one beside it where there is one. */
+  readonly keys: readonly string[];
+  /** ` kind limit detail` of each limit. */
+  readonly text: string;
+  /** The whole text of the usual admission: one request taken, nothing to give back. Null when there is something. */
+  readonly takeOneText: string | null;
+  /** The same for what can be given back: all but the request windows. */
+  readonly grantKeys: readonly string[];
+  readonly grantText: string;
+  /** Which of the limits are windows of tokens. */
+  readonly tokenIndexes: readonly number[];
+  readonly hasBudgets: boolean;
+}
+
+/** One call of the script has many admissions: each is one text, which begins like this. */
+export function toAdmitHead(take: boolean, requests: number, tokens: number, leastNanos: number, mostNanos: number, requestId: string): string {
+  return `${take ? 'admit' : 'peek'} ${requestId} ${requests} ${tokens} ${leastNanos} ${mostNanos}`;
+}
+
+export function toPlanWire(limits: readonly Limit[], keys: readonly string[]): PlanWire {
+  const wireKeys: string[] = [];
+  const grantKeys: string[] = [];
+  let text = '';
+  let grantText = '';
+  limits.forEach((limit, index) => {
+    const own = toOwnKeys(limit, keys[index]);
+    const part = toControlText(limit);
+    wireKeys.push(...own);
+    text += part;
+    if (limit.kind === 'window' && limit.unit === 'requests') return;
+    grantKeys.push(...own);
+    grantText += part;
+  });
+  const tokenIndexes = [...limits.keys()].filter((index) => isTokenWindow(limits[index]));
+  const takeOneText = grantText === '' ? toAdmitHead(true, 1, 0, 0, 0, '-') + text : null;
+  return { keys: wireKeys, text, takeOneText, grantKeys, grantText, tokenIndexes, hasBudgets: limits.some((limit) => limit.kind === 'budget') };
+}
+
+function isTokenWindow(limit: Limit): boolean {
+  return limit.kind === 'window' && limit.unit === 'tokens';
+}
+
+/** Script and server may only touch keys that are declared, so the sets beside a counter are, too. */
+function toOwnKeys(limit: Limit, key: string): string[] {
+  switch (limit.kind) {
+    case 'window':
+      return limit.unit === 'tokens' ? [key, `${key}:open`] : [key];
+    case 'lease':
+      return [key];
+    case 'budget':
+      return [key, `${key}:holds`];
+  }
+}
+
+/** The kinds of meter.lua.ts: 1 requests, 2 tokens, 3 lease, 4 budget. */
+export function toControlText(limit: Limit): string {
+  switch (limit.kind) {
+    case 'window':
+      return ` ${limit.unit === 'requests' ? 1 : 2} ${limit.limit} ${toBucketMs(limit.windowMs)}`;
+    case 'lease':
+      return ` 3 ${limit.limit} 0`;
+    case 'budget':
+      return ` 4 ${limit.limit} ${limit.span.toMs === null ? 0 : limit.span.toMs + BUDGET_KEPT_AFTER_SPAN_MS}`;
+  }
+}

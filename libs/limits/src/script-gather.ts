@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { METER_LUA } from './meter.lua';
+import { type RedisClient } from './redis-client';
+import { ReplyReader } from './reply-reader';
+import { type ScriptCall } from './script-call';
+
+export const METER_SHA = createHash('sha1').update(METER_LUA).digest('hex');
+
+/** Longer batches would hold up Redis for everybody else. */
+const LARGEST_BATCH = 64;
+/** What nobody waits for goes along with what somebody does; alone, after so long. */
+const LONGEST_WAIT_FOR_COMPANY_MS = 2;
+
+/** How a batch looks to whom it does not matter what its calls answer. */
+type AnyCall = Pick<ScriptCall<unknown>, 'organizationId' | 'keys' | 'text' | 'isAdmission' | 'canWait'> & {
+  answer(reply: ReplyReader): void;
+  resolve(answer: null): void;
+};
+
+export interface ScriptGatherOptions {
+  readonly redis: RedisClient;
+  readonly timeoutMs: number;
+  /** Tests only: the time that the script is told instead of taking Redis's. */
+  readonly scriptNowMs?: () => number;
+  /** Called once for a batch that was not answered in time, or failed. */
+  readonly onTrouble: (reason: string) => void;
+  /** Called before admissions are sent; false: they are not, and are answered with null. */
+  readonly beforeSend?: () => boolean;
+}
+
+/**
+ * Gathers what is asked in one turn of the event loop into one call of the script: on the hot road a
+ * command of its own for each would be the dearest part. Things happen in the order in which they
+ * were asked. Every call is answered within `timeoutMs`; null means that Redis did not.
+ */
+export class ScriptGather {
+  readonly #options: ScriptGatherOptions;
+  #waiting: AnyCall[] = [];
+  #isFlushing = false;
+  #companyTimer: NodeJS.Timeout | null = null;
+  readonly #flushSoon = (): void => this.#flush();
+
+  constructor(options: ScriptGatherOptions) {
+    this.#options = options;
+  }
+
+  ask<Value>(call: ScriptCall<Value>): Promise<Value | null> {
+    return new Promise((resolve) => {
+      call.resolve = resolve;
+      this.#waiting.push(call);
+      if (!this.#isFlushing) this.#schedule(call.canWait);
+    });
+  }
+
+  #schedule(canWait: boolean): void {
+    if (canWait) {
+      this.#companyTimer ??= setTimeout(this.#flushSoon, LONGEST_WAIT_FOR_COMPANY_MS);
+      return;
+    }
+    this.#isFlushing = true;
+    // After the poll phase: by then every socket that had a request ready has been read.
+    setImmediate(this.#flushSoon);
+  }
+
+  #flush(): void {
+    const waiting = this.#recorded(this.#waiting);
+    this.#waiting = [];
+    this.#isFlushing = false;
+    if (this.#companyTimer !== null) clearTimeout(this.#companyTimer);
+    this.#companyTimer = null;
+    for (const group of this.#options.redis.isCluster ? byOrganization(waiting) : [waiting]) {
+      for (let start = 0; start < group.length; start += LARGEST_BATCH) {
+        this.#send(group.length <= LARGEST_BATCH ? group : group.slice(start, start + LARGEST_BATCH));
+      }
+    }
+  }
+
+  /** What may be sent: no admission unless everything about it is on record. */
+  #recorded(waiting: AnyCall[]): AnyCall[] {
+    const { beforeSend } = this.#options;
+    if (beforeSend === undefined || !waiting.some((call) => call.isAdmission) || beforeSend()) return waiting;
+    for (const call of waiting) if (call.isAdmission) call.resolve(null);
+    return waiting.filter((call) => !call.isAdmission);
+  }
+
+  #send(batch: readonly AnyCall[]): void {
+    let isAnswered = false;
+    const answer = (reply: unknown, trouble: string | null): void => {
+      if (isAnswered) return;
+      isAnswered = true;
+      clearTimeout(timer);
+      const told = trouble ?? answerAll(batch, reply);
+      if (told === null) return;
+      this.#options.onTrouble(told);
+      // Those that are answered already take no notice.
+      for (const call of batch) call.resolve(null);
+    };
+    // Timers run before sockets are read: after a long pause of this process the answer may be
+    // there, unread. So look once more behind the poll phase before Redis is blamed.
+    const timer = setTimeout(() => setImmediate(() => answer(null, 'timeout')), this.#options.timeoutMs);
+    this.#run(batch).then(
+      (reply) => answer(reply, null),
+      (error: unknown) => answer(null, toReason(error)),
+    );
+  }
+
+  /** A Redis that has lost its scripts (restarted, flushed, failed over) is given the text again. */
+  #run(batch: readonly AnyCall[]): Promise<unknown> {
+    const { redis, scriptNowMs } = this.#options;
+    const words: string[] = [];
+    for (const call of batch) for (const key of call.keys) words.push(key);
+    const keyCount = words.length;
+    words.push(scriptNowMs === undefined ? '' : String(scriptNowMs()));
+    for (const call of batch) words.push(call.text);
+    return redis.evalsha(METER_SHA, keyCount, ...words).catch((error: unknown) => {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return redis.eval(METER_LUA, keyCount, ...words);
+    });
+  }
+}
+
+/** @returns what is wrong with the reply; null when every call could read its part. */
+function answerAll(batch: readonly AnyCall[], reply: unknown): string | null {
+  if (!Array.isArray(reply)) return 'reply';
+  const reader = new ReplyReader(reply);
+  try {
+    for (const call of batch) call.answer(reader);
+    return null;
+  } catch {
+    return 'reply';
+  }
+}
+
+/** The code that Redis puts first (`READONLY`, `OOM`), or that the connection failed; never a whole message. */
+function toReason(error: unknown): string {
+  const code = error instanceof Error ? /^[A-Z]{2,}\b/.exec(error.message) : null;
+  return code === null ? 'connection' : code[0];
+}
+
+/** In a cluster the keys of one call must be in one slot, and an organization's are. */
+function byOrganization(waiting: readonly AnyCall[]): Iterable<readonly AnyCall[]> {
+  return Map.groupBy(waiting, (call) => call.organizationId).values();
+}

@@ -1,0 +1,70 @@
+import { type Nanos } from '@weir/kernel';
+import { makeLimitPlan } from './limit-plan';
+import { type Grant, type LimitPlan } from './meter-store';
+
+/** Beyond this the oldest is forgotten: the ledger has been away for long, and its spool is about to refuse. */
+const LARGEST_COUNT = 500_000;
+
+export interface SettledCharge {
+  readonly grant: Grant;
+  readonly nanos: Nanos;
+}
+
+/**
+ * What was settled and is not in the ledger yet. When the counters are lost, the ledger does not
+ * know of it, so it must be put back by whoever remembers.
+ */
+export class SettledCharges {
+  readonly #byRequestId = new Map<string, SettledCharge>();
+  /** In the ledger before they were settled. */
+  readonly #landedEarly = new Set<string>();
+  readonly #budgetPlans = new WeakMap<LimitPlan, LimitPlan>();
+
+  get size(): number {
+    return this.#byRequestId.size;
+  }
+
+  keep(grant: Grant, nanos: Nanos): void {
+    if (this.#landedEarly.delete(grant.requestId) || nanos === 0) return;
+    const plan = this.#toBudgetPlan(grant.plan);
+    if (plan.limits.length === 0) return;
+    if (this.#byRequestId.size >= LARGEST_COUNT) for (const oldest of this.#byRequestId.keys()) return this.#replace(oldest, grant, nanos);
+    this.#byRequestId.set(grant.requestId, toCharge(plan, grant, nanos));
+  }
+
+  /** @param isOpen whether it is still to be settled. */
+  land(requestId: string, isOpen: boolean): void {
+    if (isOpen) this.#landedEarly.add(requestId);
+    else this.#byRequestId.delete(requestId);
+  }
+
+  /** All of them, to be put back and settled once more; they are kept again when that is done. */
+  takeAll(): SettledCharge[] {
+    const all = [...this.#byRequestId.values()];
+    this.#byRequestId.clear();
+    return all;
+  }
+
+  values(): IterableIterator<SettledCharge> {
+    return this.#byRequestId.values();
+  }
+
+  #replace(oldest: string, grant: Grant, nanos: Nanos): void {
+    this.#byRequestId.delete(oldest);
+    this.#byRequestId.set(grant.requestId, toCharge(this.#toBudgetPlan(grant.plan), grant, nanos));
+  }
+
+  /** Its leases and tokens were given back for good. */
+  #toBudgetPlan(plan: LimitPlan): LimitPlan {
+    let budgets = this.#budgetPlans.get(plan);
+    if (budgets === undefined) {
+      budgets = makeLimitPlan(plan.organizationId, plan.limits.filter((limit) => limit.kind === 'budget'));
+      this.#budgetPlans.set(plan, budgets);
+    }
+    return budgets;
+  }
+}
+
+function toCharge(plan: LimitPlan, { requestId }: Grant, nanos: Nanos): SettledCharge {
+  return { grant: { plan, requestId, tokens: 0, buckets: plan.limits.map(() => 0), heldNanos: nanos }, nanos };
+}
