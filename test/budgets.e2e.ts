@@ -118,11 +118,11 @@ describe.each([
 
   it('lets a stream that outruns its hold go on when the budget has more', async () => {
     const { id, key } = await scene.makeKey(PER_TOKEN, { budgets: [{ amount_usd: 1000, period: 'month' }] });
-    scene.simulator.enqueue(respond.stream(...chatEvents('x'.repeat(20_000), { usage: null })));
+    scene.simulator.enqueue(respond.stream(...chatEvents('x'.repeat(8_000), { usage: null })));
     const answer = await chat(weirOf(0), key, PER_TOKEN, { stream: true, fields: { max_tokens: 10 } });
     expect(answer.text).toContain('[DONE]');
     // Nobody reported usage: a token for four bytes.
-    expect(await scene.settledNanos(id)).toBe((5_000 * USD) / 1000);
+    expect(await scene.settledNanos(id)).toBe((2_000 * USD) / 1000);
   });
 
   it.each([NaN, -1, 1.5, 2 ** 63, '5', [], {}])('refuses the output cap %p by its name', async (max_tokens) => {

@@ -86,5 +86,5 @@ describe.each([
       [id],
     );
     expect([Number(hourly), Number(daily)]).toEqual([costNanos, costNanos]);
-  });
+  }, 240_000);
 });

@@ -1,4 +1,5 @@
 import { UpstreamSimulator } from '@weir/testing';
+import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,6 +40,7 @@ export class MeterScene {
     const closers = [() => simulator.stop(), () => database.drop(), () => redis?.close() ?? Promise.resolve()];
     const scene = new MeterScene(database, redis, simulator, closers);
     for (let index = 0; index < (options.processes ?? 1); index++) await scene.startWeir(options.environment);
+    await scene.whenRedisIsTrusted();
     return scene;
   }
 
@@ -47,7 +49,26 @@ export class MeterScene {
     const simulator = await new UpstreamSimulator().start();
     const scene = new MeterScene(database, redis, simulator, [() => simulator.stop()]);
     for (let index = 0; index < processes; index++) await scene.startWeir(environment);
+    await scene.whenRedisIsTrusted();
     return scene;
+  }
+
+  /** While its data is young, Redis is not trusted with budgets: another process may not have put back yet what it holds. */
+  private async whenRedisIsTrusted(): Promise<void> {
+    if (this.redis === null) return;
+    const client = new Redis(this.redis.url);
+    try {
+      await waitFor(
+        async () => {
+          const [seconds] = await client.time();
+          const epochMs = await client.get('weir:epoch');
+          return epochMs !== null && Number(seconds) * 1000 - Number(epochMs) > 3_000;
+        },
+        { what: 'the data of Redis to be old enough' },
+      );
+    } finally {
+      client.disconnect();
+    }
   }
 
   get weir(): Weir {

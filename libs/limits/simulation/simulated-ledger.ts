@@ -28,6 +28,7 @@ export class SimulatedLedger implements BudgetSource {
     await this.#wait();
     this.#assertUp();
     const spentNanos = this.sum(question);
+    this.world.note(() => `the ledger sums up ${spentNanos} for ${question.scope} ${question.subject} but ${question.exceptRequestIds.join(' ')}`);
     await this.#wait();
     return spentNanos;
   }

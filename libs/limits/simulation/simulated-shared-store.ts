@@ -130,12 +130,11 @@ export class SimulatedSharedStore implements SharedStore {
         const cancelArrival = world.after(delayMs, arrive);
         this.#onTheirWay.add(arrive);
       };
-      // The client does not send an admission again: it would hear the second answer, and the first may have taken more.
-      this.#send(deliver, !what.startsWith('admit'));
+      this.#send(deliver);
     });
   }
 
-  #send(deliver: (delayMs: number, isAnswerLost: boolean) => void, mayHearTwice: boolean): void {
+  #send(deliver: (delayMs: number, isAnswerLost: boolean) => void): void {
     const { world, troubleRate } = this.#options;
     const delayMs = this.#drawDelayMs();
     if (!world.chance(troubleRate())) return deliver(delayMs, false);
@@ -146,7 +145,7 @@ export class SimulatedSharedStore implements SharedStore {
         return deliver(delayMs, true);
       case 'done twice':
         deliver(delayMs, true);
-        return deliver(delayMs + world.between(1, 400), !mayHearTwice);
+        return deliver(delayMs + world.between(1, 400), false);
       case 'done late':
         return deliver(delayMs + world.between(100, 3_000), false);
     }

@@ -32,6 +32,9 @@ export class BudgetSeeder {
     let underWay = this.#underWay.get(counter);
     if (underWay === undefined) {
       underWay = this.#seedCounter(plan.organizationId, counter, budget)
+        // The mark was gone: something was put back, or it was too old. The next one is new.
+        .then((isSeeded) => isSeeded ?? this.#seedCounter(plan.organizationId, counter, budget))
+        .then((isSeeded) => isSeeded === true)
         .catch(() => false)
         .finally(() => this.#underWay.delete(counter));
       this.#underWay.set(counter, underWay);
@@ -43,13 +46,16 @@ export class BudgetSeeder {
    * The order matters. First the holds are listed, which leaves a mark; then the age of the data is
    * asked; only then the ledger. Were the data lost anywhere on the way, the mark would be gone with
    * it, and nothing is seeded: a sum that knows nothing of the others' holds never becomes a counter.
+   * @returns null when the mark was gone.
    */
-  async #seedCounter(organizationId: string, counter: string, budget: BudgetLimit): Promise<boolean> {
+  async #seedCounter(organizationId: string, counter: string, budget: BudgetLimit): Promise<boolean | null> {
     const { store, mayCount } = this.#options;
     const holds = await store.listHolds(organizationId, counter);
     if (holds === null || !(await mayCount())) return false;
     const spentNanos = await this.#askSpent(organizationId, budget, holds.requestIds);
-    return (await store.seed(organizationId, counter, budget, spentNanos, false, holds.mark)) === true;
+    const isSeeded = await store.seed(organizationId, counter, budget, spentNanos, false, holds.mark);
+    if (isSeeded === null) return false;
+    return isSeeded ? true : null;
   }
 
   async #askSpent(organizationId: string, budget: BudgetLimit, heldRequestIds: readonly string[]): Promise<Nanos> {

@@ -9,6 +9,8 @@ export interface LimitsModuleOptions extends Omit<MeterOptions, 'shared'> {
   readonly redis: RedisClient | null;
   /** The longest that a request waits for Redis; 200 when absent. */
   readonly redisTimeoutMs?: number;
+  /** Called right before admissions are sent to Redis, to write down what must be on record before a hold is made. False: they are not sent. */
+  readonly beforeSend?: () => boolean;
   /** Told once a change, for the log and a metric. */
   readonly onAvailability?: (available: boolean, reason: string) => void;
 }
@@ -54,8 +56,8 @@ export class LimitsModule implements OnApplicationShutdown {
 }
 
 /** A meter on Redis, or, without one, in this process alone. Close it when done. */
-export function openMeter({ redis, redisTimeoutMs, onAvailability, ...options }: LimitsModuleOptions): Meter {
+export function openMeter({ redis, redisTimeoutMs, onAvailability, beforeSend, ...options }: LimitsModuleOptions): Meter {
   const { clock } = options;
-  const shared = redis === null ? null : new RedisSharedStore({ redis, clock, timeoutMs: redisTimeoutMs, onAvailability });
+  const shared = redis === null ? null : new RedisSharedStore({ redis, clock, timeoutMs: redisTimeoutMs, onAvailability, beforeSend });
   return new Meter({ ...options, shared });
 }

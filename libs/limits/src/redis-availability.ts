@@ -44,6 +44,11 @@ export class RedisAvailability {
     this.#schedule();
   }
 
+  /** As `check`, but finds nothing out and tells nobody: for what nobody waits for. */
+  get isAvailable(): boolean {
+    return !this.#closed && !this.#tripped && this.#options.redis.status === 'ready';
+  }
+
   /** Whether Redis may be asked now. Finding it disconnected trips the breaker. */
   check(): boolean {
     if (this.#closed) return false;

@@ -15,6 +15,8 @@ export interface RedisSharedStoreOptions {
   readonly clock: Clock;
   /** The longest that a request waits for Redis; 200 when absent. */
   readonly timeoutMs?: number;
+  /** Called right before admissions are sent, to write down what must be on record before a hold is made. False: they are not sent. */
+  readonly beforeSend?: () => boolean;
   /** Told once a change, for the log and a metric. */
   readonly onAvailability?: (available: boolean, reason: string) => void;
   /** Tests only: moves the clock of the scripts. */
@@ -50,6 +52,7 @@ export class RedisSharedStore implements SharedStore {
       redis,
       timeoutMs: this.#timeoutMs,
       scriptNowMs: options.scriptNowMs,
+      beforeSend: options.beforeSend,
       onTrouble: (reason) => this.#availability.trip(reason),
     });
     // While the connection is still being made, the first beat is the probe that follows it.
@@ -66,7 +69,7 @@ export class RedisSharedStore implements SharedStore {
   }
 
   async beat(): Promise<EpochBeat | null> {
-    if (!this.check()) return null;
+    if (!this.#availability.isAvailable) return null;
     const asked = this.#epoch.beat().catch(() => null);
     return Promise.race([asked, sleep(this.#timeoutMs, null, { ref: false })]);
   }

@@ -11,8 +11,6 @@ export interface RecoveredCall {
   readonly heldAtMs: number;
   /** What its attempts cost; what was under way counts at its estimate. 0 when nothing was sent. */
   readonly chargedNanos: Nanos;
-  /** When its process was about to hold money for it: the record's `at_ms`. */
-  readonly heldAtMs: number;
 }
 
 interface OpenHold {
@@ -75,7 +73,7 @@ export class OrphanCalls {
     const organizationId = getText(record, 'organization_id');
     const counters = parseArray(Reflect.get(record, 'counters'));
     // What was charged further up is in it: a hold that was carried forward starts anew from there.
-    this.#holds.set(getText(record, 'request_id'), { organizationId, counters, heldAtMs: toNanos(Reflect.get(record, 'at_ms')), chargedNanos: toNanos(Reflect.get(record, 'charged_nanos')) });
+    this.#holds.set(getText(record, 'request_id'), { organizationId, counters, heldAtMs: toNonNegative(Reflect.get(record, 'at_ms')), chargedNanos: toNonNegative(Reflect.get(record, 'charged_nanos')) });
   }
 
   #charge(requestId: string, costNanos: Nanos): void {
