@@ -126,12 +126,11 @@ function joinUpstreamsWithVault(vaultModule: DynamicModule, { demoPort }: Gatewa
 
 /** The meter asks the ledger where a counter is missing, tells it when a hold is settled, and has alerts raised. */
 function joinMeter(imports: NonNullable<ModuleMetadata['imports']>, parts: GatewayParts): DynamicModule {
-  const { configuration, clock, redis, dataSource } = parts;
+  const { configuration, clock, redis } = parts;
   return LimitsModule.forRootAsync({
     imports,
-    inject: [LedgerWriter, UpstreamPool, BudgetAlerts],
-    useFactory: (writer: LedgerWriter, pool: UpstreamPool, alerts: BudgetAlerts): LimitsModuleOptions => {
-      const rollups = new UsageRollups(dataSource, clock, configuration.usageRetentionDays);
+    inject: [LedgerWriter, UsageRollups, UpstreamPool, BudgetAlerts],
+    useFactory: (writer: LedgerWriter, rollups: UsageRollups, pool: UpstreamPool, alerts: BudgetAlerts): LimitsModuleOptions => {
       return {
         redis,
         clock,
@@ -143,6 +142,7 @@ function joinMeter(imports: NonNullable<ModuleMetadata['imports']>, parts: Gatew
         budgetSource: new LedgerBudgetSource(writer, rollups),
         windowSource: new LedgerWindowSource(rollups, pool, clock),
         onAvailability: toAvailabilityLog(parts),
+        beforeSend: () => writer.writePending(),
         onSettled: (requestId) => writer.releaseHold(requestId),
         onBudget: (organizationId, limit, state) => alerts.noticeSpent(organizationId, limit, state),
       };

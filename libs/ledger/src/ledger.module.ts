@@ -5,6 +5,7 @@ import { type Logger } from 'pino';
 import { type DataSource } from 'typeorm';
 import { LedgerReader } from './ledger-reader';
 import { LedgerWriter } from './ledger-writer';
+import { UsageRollups } from './rollups/usage-rollups';
 import { UsageInserter } from './usage-inserter';
 import { UsagePartitions } from './usage-partitions';
 
@@ -14,7 +15,7 @@ function toUrl({ options }: DataSource): string {
 }
 
 /** What the ledger wants from the configuration. */
-type SpoolConfiguration = Pick<Configuration, 'dataDirectory' | 'spoolMaxBytes' | 'spoolFsyncMs'>;
+type LedgerConfiguration = Pick<Configuration, 'dataDirectory' | 'spoolMaxBytes' | 'spoolFsyncMs' | 'usageRetentionDays'>;
 
 /**
  * The ledger over the platform's database. The writer is closed last, when the listeners are and
@@ -26,16 +27,22 @@ type SpoolConfiguration = Pick<Configuration, 'dataDirectory' | 'spoolMaxBytes' 
     {
       provide: LedgerWriter,
       inject: [CONFIGURATION, DATA_SOURCE, CLOCK, LOGGER, Metrics],
-      useFactory: ({ dataDirectory, spoolMaxBytes, spoolFsyncMs }: SpoolConfiguration, dataSource: DataSource, clock: Clock, logger: Logger, metrics: Metrics) =>
+      useFactory: ({ dataDirectory, spoolMaxBytes, spoolFsyncMs }: LedgerConfiguration, dataSource: DataSource, clock: Clock, logger: Logger, metrics: Metrics) =>
         LedgerWriter.open({ inserter: new UsageInserter(toUrl(dataSource)), logger, metrics, clock, dataDirectory, spoolMaxBytes, spoolFsyncMs }),
     },
     {
+      provide: UsageRollups,
+      inject: [CONFIGURATION, DATA_SOURCE, CLOCK],
+      useFactory: ({ usageRetentionDays }: LedgerConfiguration, dataSource: DataSource, clock: Clock) => new UsageRollups(dataSource, clock, usageRetentionDays),
+    },
+    {
       provide: UsagePartitions,
-      inject: [DATA_SOURCE, CLOCK, LOGGER],
-      useFactory: (dataSource: DataSource, clock: Clock, logger: Logger) => new UsagePartitions(dataSource, clock, logger),
+      inject: [CONFIGURATION, DATA_SOURCE, CLOCK, LOGGER],
+      useFactory: ({ usageRetentionDays }: LedgerConfiguration, dataSource: DataSource, clock: Clock, logger: Logger) =>
+        new UsagePartitions(dataSource, clock, logger, { retentionDays: usageRetentionDays }),
     },
   ],
-  exports: [LedgerReader, LedgerWriter, UsagePartitions],
+  exports: [LedgerReader, LedgerWriter, UsageRollups, UsagePartitions],
 })
 export class LedgerModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(

@@ -26,7 +26,7 @@ export async function runSeeds(first: number, count: number, largestFailures = 1
       const simulation = new Simulation(seed);
       await finish(simulation).catch((error: unknown) => failures.push({ seed, error }));
       runs++;
-      steps += simulation.counts.steps;
+      steps += simulation.steps;
     }
   };
   await Promise.all(Array.from({ length: RUNS_AT_ONCE }, runOne));

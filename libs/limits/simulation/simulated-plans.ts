@@ -20,7 +20,7 @@ export function getPlan(keyId: string, model: string, atMs: number): LimitPlan {
 
 function makePlan(keyId: string, model: string, atMs: number): LimitPlan {
   const windows: Limit[] = [
-    { kind: 'window', scope: 'key', name: 'requests_per_minute', unit: 'requests', subject: keyId, windowMs: MINUTE_MS, limit: 25 },
+    { kind: 'window', scope: 'key', name: 'requests_per_minute', unit: 'requests', subject: keyId, windowMs: MINUTE_MS, limit: 12 },
     { kind: 'window', scope: 'organization', name: 'tokens_per_minute', unit: 'tokens', subject: ORGANIZATION_ID, windowMs: MINUTE_MS, limit: 400 },
     { kind: 'lease', scope: 'organization', name: 'concurrency', subject: ORGANIZATION_ID, limit: CONCURRENCY },
   ];

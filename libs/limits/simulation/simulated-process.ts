@@ -150,7 +150,7 @@ export class SimulatedProcess {
   }
 
   #makeShared(): SimulatedSharedStore {
-    const { world, redis, admittedByRedis } = this.universe;
+    const { world, redis, onAdmittedByRedis } = this.universe;
     return new SimulatedSharedStore({
       world,
       redis,
@@ -158,7 +158,7 @@ export class SimulatedProcess {
       isDead: () => this.isDead,
       isCutOff: () => world.nowMs < this.cutOffUntilMs,
       troubleRate: () => this.universe.troubleRate(),
-      onAdmitted: (grant) => admittedByRedis.add(grant.requestId),
+      onAdmitted: onAdmittedByRedis,
     });
   }
 
@@ -241,16 +241,9 @@ export class SimulatedProcess {
       await this.meter.settleRecovered({ ...held, chargedNanos });
       truth.end(held.requestId, chargedNanos);
     });
-    // A call whose hold was released has settled all that it cost.
-    if (scenarioIsAlone(this.universe)) this.#isRecovered = true;
     await Promise.all(recovered);
     if (!this.isDead) spools.delete(spool);
   }
-}
-
-/** Without Redis the holds that were put back are settled only when something seeds their counters. */
-function scenarioIsAlone({ scenario }: Universe): boolean {
-  return scenario.kind === 'alone';
 }
 
 function toRow({ requestId, atMs, keyId, model }: Call, attempt: number, costNanos: number, status: LedgerRow['status']): LedgerRow {

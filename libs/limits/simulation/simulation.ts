@@ -1,4 +1,4 @@
-import { type BudgetState, type LimitPlan } from '../src/meter-store';
+import { type BudgetState, type Grant, type LimitPlan } from '../src/meter-store';
 import { toSpentQuestion } from '../src/budget-source';
 import { drawScenario, type Fault, type Scenario } from './scenario';
 import { SimulatedLedger } from './simulated-ledger';
@@ -20,10 +20,11 @@ export class Simulation {
   readonly #universe: Universe;
   readonly #processes: SimulatedProcess[] = [];
   readonly #uses = new Map<LimitPlan, readonly (BudgetState | null)[]>();
+  readonly #takenMs = new Map<string, number[]>();
   #incarnations = 0;
   #isAsked = false;
-  #failure: unknown = null;
-  counts = { admitted: 0, refused: 0, steps: 0 };
+  #failure: Error | null = null;
+  steps = 0;
 
   constructor(seed: number, isTraced = false) {
     this.world = new World(seed, isTraced);
@@ -36,6 +37,7 @@ export class Simulation {
       redis: new SimulatedRedis(world, scenario.startedAtMs),
       ledger: new SimulatedLedger(world, () => scenario.isLedgerSlow && this.#isTroubled(), () => (this.#isTroubled() ? scenario.commitLostRate : 0)),
       truth: new Truth(isBudgetHeld(scenario), isConcurrencyHeld(scenario)),
+      onAdmittedByRedis: (grant) => this.#noteAdmitted(grant),
       spools: new Set(),
       admittedByRedis: new Set(),
       lastAttempts: new Set(),
@@ -47,7 +49,7 @@ export class Simulation {
 
   /** @returns whether there is more to come. @throws BrokenInvariant, among others. */
   step(): boolean {
-    this.counts.steps++;
+    this.steps++;
     if (this.#failure !== null) throw this.#failure;
     if (this.world.step(this.#isAsked ? this.scenario.endMs + ANSWERS_WITHIN_MS : this.scenario.endMs)) return true;
     if (!this.#isAsked) {
@@ -57,6 +59,30 @@ export class Simulation {
     }
     this.#checkRest();
     return false;
+  }
+
+  /** What Redis has let through, checked against a log of all of it. */
+  #noteAdmitted({ requestId, plan }: Grant): void {
+    const { redis, admittedByRedis } = this.#universe;
+    admittedByRedis.add(requestId);
+    if (!isConcurrencyHeld(this.scenario)) return;
+    plan.limits.forEach((limit, index) => {
+      if (limit.kind !== 'window' || limit.unit !== 'requests') return;
+      const taken = this.#takenMs.get(plan.keys[index]) ?? [];
+      taken.push(this.world.nowMs);
+      this.#takenMs.set(plan.keys[index], taken);
+      const count = taken.filter((atMs) => atMs > this.world.nowMs - limit.windowMs).length;
+      if (count > limit.limit) this.#fail(new BrokenInvariant(`${count} requests within a minute, of ${limit.limit}`));
+    });
+    const states = redis.store.readBudgets(plan);
+    plan.limits.filter(({ kind }) => kind === 'budget').forEach((limit, position) => {
+      const state = states[position];
+      if (state !== null && state.spentNanos + state.heldNanos > limit.limit) this.#fail(new BrokenInvariant(`${limit.name} of ${limit.subject} counts more than ${limit.limit}`));
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error('thrown', { cause: error });
   }
 
   #isTroubled(): boolean {
@@ -71,7 +97,7 @@ export class Simulation {
     if (fromMs > faultsUntilMs) return;
     for (let count = 0; count < callsPerProcess; count++) {
       this.world.after(this.world.between(0, faultsUntilMs - fromMs), () => {
-        if (!process.isDead) process.call().catch((error: unknown) => (this.#failure ??= error));
+        if (!process.isDead) process.call().catch((error: unknown) => this.#fail(error));
       });
     }
   }
@@ -116,7 +142,7 @@ export class Simulation {
           const isHonest = this.scenario.faults.every(({ kind }) => kind !== 'redis_clock');
           if (isHonest && lease !== undefined && lease.used > 0) this.#failure ??= new BrokenInvariant(`${lease.used} leases are left`);
         },
-        (error: unknown) => (this.#failure ??= error),
+        (error: unknown) => this.#fail(error),
       );
     }
   }

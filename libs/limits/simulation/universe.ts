@@ -1,3 +1,4 @@
+import { type Grant } from '../src/meter-store';
 import { type Scenario } from './scenario';
 import { type SimulatedLedger } from './simulated-ledger';
 import { type SimulatedRedis } from './simulated-redis';
@@ -15,6 +16,7 @@ export interface Universe {
   /** Of all processes, also of those that are no more. */
   readonly spools: Set<SimulatedSpool>;
   readonly admittedByRedis: Set<string>;
+  readonly onAdmittedByRedis: (grant: Grant) => void;
   /** Whose row is the last of its call. */
   readonly lastAttempts: Set<string>;
   readonly troubleRate: () => number;

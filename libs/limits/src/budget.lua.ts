@@ -104,7 +104,7 @@ kinds[4] = {
     local expired = fold_expired(control)
     read_budget(control, settlement.id)
     -- The charge would look like all that was ever spent. The hold stays until the counter is seeded.
-    control.spent = control.spent or 0
+    if not control.spent then return nil end
     local spent, held = control.spent, control.held
     if control.hold then
       local charge = math.min(settlement.nanos, control.hold)

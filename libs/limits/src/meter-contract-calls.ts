@@ -285,6 +285,12 @@ export function describeCallContract(getHarness: () => MeterHarness): void {
       expect((await refused(first, plan)).refused.resetMs).toBe(30_000);
       move(30_000);
       await granted(first, plan);
+      const wide = planOf(leasesOf(newSubject(), 2));
+      await granted(first, wide);
+      move(-HOUR_MS);
+      await granted(first, wide);
+      move(30_000);
+      expect(await used(wide)).toEqual([0]);
     });
 
     it('frees leases when the clock jumps an hour ahead, until the next heartbeat', async () => {

@@ -177,7 +177,7 @@ export class Meter {
   /**
    * Ends the hold of a call of a process that is no more. In a process without Redis: before the first
    * budget is counted from the ledger, or the call counts twice.
-   * @returns when the counters know. May be asked again for the same call, also by another process.
+   * @returns when its record may go: when the counters know, or have its hold again in this process. May be asked again for the same call, also by another process.
    */
   settleRecovered(call: RecoveredCall): Promise<void> {
     let recovery = this.#recoveries.get(call.requestId);
@@ -388,6 +388,8 @@ export class Meter {
       isSilent: true,
       onDone,
     });
+    // Counters of one's own are counted anew from the ledger after the next crash: nothing more needs to be kept of it.
+    if (this.shared === null) onDone();
   }
 }
 

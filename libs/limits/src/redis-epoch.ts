@@ -22,9 +22,12 @@ export class RedisEpoch {
   /** @throws what the client throws, and when it is no answer of this script. */
   async beat(): Promise<EpochBeat> {
     const answer: unknown = await this.#redis.eval(EPOCH_LUA, 1, EPOCH_KEY);
-    if (!Array.isArray(answer)) throw new Error('the epoch script answered something else');
-    const [epochMs, nowMs, began]: unknown[] = answer;
+    const [epochMs, nowMs, began] = toList(answer);
     if (typeof epochMs !== 'number' || typeof nowMs !== 'number') throw new Error(`${EPOCH_KEY} holds no time`);
     return { epochMs, nowMs, began: began === 1 };
   }
+}
+
+function toList(answer: unknown): readonly unknown[] {
+  return Array.isArray(answer) ? answer : [];
 }

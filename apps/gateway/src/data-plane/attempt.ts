@@ -213,10 +213,11 @@ export class Attempt implements TransportHandler {
       const provider = this.provider.readFailure(toErrorStatus(body), this.headers, body, this.call.nowMs());
       return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_under_200' });
     }
+    // Nobody gets to see it, and nobody pays for it: another upstream will be asked.
+    if (this.call.facts.isStream) return failed(toFailure('fault', status, 'did_not_stream'));
     const usage = scanner.findMember('usage');
     if (usage !== -1) this.usage = this.provider.readUsage(scanner.parseMember(usage));
     this.outputTextBytes = scanner.textBytes;
-    if (this.call.facts.isStream) return failed(toFailure('fault', status, 'did_not_stream'));
     return { kind: 'answered', answer: { httpStatus: status, headers: this.headers, body } };
   }
 

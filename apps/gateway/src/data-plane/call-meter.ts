@@ -76,7 +76,8 @@ export class CallMeter implements Demand {
       const asked = meter.admit(plan, this);
       return asked instanceof Promise ? asked.then((admission) => this.take(admission)) : this.take(asked);
     }
-    // Before the counters know of the hold: were the process to die in between, nobody would give it back.
+    // On record before the counters know of the hold (the meter sees to it that it is written): were
+    // the process to die in between, nobody would give it back.
     ledger.hold({ requestId: this.requestId, atMs, organizationId, counters });
     return this.admitHeld();
   }
@@ -84,7 +85,6 @@ export class CallMeter implements Demand {
   private async admitHeld(): Promise<Admission> {
     const { meter, ledger } = this.road;
     try {
-      if (!ledger.writePending()) throw new WeirError('ledger_unavailable', { retryAfterMs: 5000 });
       const admission = this.take(await meter.admit(this.callPlan.plan, this));
       if (!admission.admitted) ledger.releaseHold(this.requestId);
       return admission;
