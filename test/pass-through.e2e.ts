@@ -60,7 +60,7 @@ describe("a body's bytes on the way to the upstream", () => {
   });
 
   it('stay as they are in a body of nine megabytes', async () => {
-    const body = (model: string): string => `{"messages":[{"role":"user","content":"${'ü👋x'.repeat(1_000_000)}"}],"n":12345678901234567890,"model":"${model}","last":1.50}`;
+    const body = (model: string): string => `{"messages":[{"role":"user","content":"${'ü👋x'.repeat(1_000_000)}"}],"seed":12345678901234567890,"model":"${model}","last":1.50}`;
     expect((await sentUpstream(body(priced.name))) === body(UPSTREAM_MODEL)).toBe(true);
   });
 

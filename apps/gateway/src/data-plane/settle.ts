@@ -1,4 +1,5 @@
 import { type Caller } from '@weir/access';
+import { type Nanos } from '@weir/kernel';
 import { type ModelPrice, toTier, type UsageRecord, type UsageStatus } from '@weir/ledger';
 import { type ModelRoute } from '@weir/upstreams';
 import { type Attempt } from './attempt';
@@ -26,18 +27,7 @@ const SUCCESS = { kind: 'success' } as const;
  */
 export function toIntentRecord(call: RelayCall, place: AttemptPlace): UsageRecord {
   const { worstUsage } = place.meter.estimate;
-  return {
-    ...toIdentity(call, place),
-    status: 'unknown',
-    httpStatus: null,
-    errorCode: null,
-    usage: worstUsage,
-    estimated: true,
-    costNanos: place.meter.toIntentNanos(place.price),
-    rate: toRate(place.price, worstUsage.inputTokens),
-    durationMs: 0,
-    firstByteMs: null,
-  };
+  return toRecord(call, place, 'unknown', null, null, { usage: worstUsage, estimated: true }, place.meter.toIntentNanos(place.price), 0, null);
 }
 
 /** Tells the pool, the ledger and the metrics how an attempt ended. Only a charge beyond the hold takes time. */
@@ -65,22 +55,14 @@ export function settleAttempt(call: RelayCall, place: AttemptPlace, failure: Att
 
 type EndStatus = Exclude<UsageStatus, 'unknown'>;
 
-function record(call: RelayCall, place: AttemptPlace, failure: AttemptFailure | null, status: EndStatus, { usage, estimated }: ChargedUsage, charge: Charge): void {
+function record(call: RelayCall, place: AttemptPlace, failure: AttemptFailure | null, status: EndStatus, charged: ChargedUsage, charge: Charge): void {
   const { road } = call;
+  const { usage } = charged;
   const { attempt } = place;
   const upstream = attempt.candidate.target.upstream;
-  road.ledger.append({
-    ...toIdentity(call, place),
-    status,
-    httpStatus: attempt.httpStatus,
-    errorCode: toErrorCode(failure, charge),
-    usage,
-    estimated,
-    costNanos: charge.nanos,
-    rate: toRate(place.price, usage.inputTokens),
-    durationMs: Math.round(call.monotonicMs() - attempt.startedMs),
-    firstByteMs: attempt.headMs === null ? null : Math.round(attempt.headMs - attempt.startedMs),
-  });
+  const durationMs = Math.round(call.monotonicMs() - attempt.startedMs);
+  const firstByteMs = attempt.headMs === null ? null : Math.round(attempt.headMs - attempt.startedMs);
+  road.ledger.append(toRecord(call, place, status, attempt.httpStatus, toErrorCode(failure, charge), charged, charge.nanos, durationMs, firstByteMs));
   if (attempt.headMs !== null) road.latencies.note(upstream.id, attempt.headMs - attempt.startedMs);
   road.metrics.upstreamAttempt(upstream.name, failure === null ? 'success' : failure.failureClass);
   road.metrics.tokensUsed(call.definition.operation, place.route.name, usage);
@@ -89,12 +71,18 @@ function record(call: RelayCall, place: AttemptPlace, failure: AttemptFailure | 
   call.costNanos = charge.nanos;
 }
 
-type Identity = Pick<
-  UsageRecord,
-  'requestId' | 'attempt' | 'atMs' | 'organizationId' | 'projectId' | 'keyId' | 'operation' | 'model' | 'upstreamId' | 'upstreamKeyId' | 'upstreamModel'
->;
-
-function toIdentity(call: RelayCall, { caller, attempt, upstreamModel }: AttemptPlace): Identity {
+/** One literal for every row, so that all of them have one shape: this is part of every request, twice. */
+function toRecord(
+  call: RelayCall,
+  { caller, attempt, upstreamModel, price }: AttemptPlace,
+  status: UsageStatus,
+  httpStatus: number | null,
+  errorCode: string | null,
+  { usage, estimated }: ChargedUsage,
+  costNanos: Nanos | null,
+  durationMs: number,
+  firstByteMs: number | null,
+): UsageRecord {
   return {
     requestId: call.requestId,
     attempt: attempt.number,
@@ -107,6 +95,15 @@ function toIdentity(call: RelayCall, { caller, attempt, upstreamModel }: Attempt
     upstreamId: attempt.candidate.target.upstream.id,
     upstreamKeyId: attempt.candidate.key.id,
     upstreamModel,
+    status,
+    httpStatus,
+    errorCode,
+    usage,
+    estimated,
+    costNanos,
+    rate: price === null ? null : toTier(price, usage.inputTokens).rateJson,
+    durationMs,
+    firstByteMs,
   };
 }
 
@@ -118,8 +115,4 @@ function toStatus(failure: AttemptFailure | null): EndStatus {
 function toErrorCode(failure: AttemptFailure | null, { isOverrun }: Charge): string | null {
   if (failure !== null) return `${failure.failureClass}:${failure.reason}`;
   return isOverrun ? 'overrun' : null;
-}
-
-function toRate(price: ModelPrice | null, inputTokens: number): string | null {
-  return price === null ? null : toTier(price, inputTokens).rateJson;
 }

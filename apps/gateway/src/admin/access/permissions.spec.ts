@@ -60,6 +60,13 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'GET /admin/usage': 'owner admin viewer',
   'GET /admin/requests': 'owner admin viewer',
   'GET /admin/requests/export': 'owner admin viewer',
+  'GET /v1/organization/usage/completions': 'owner admin viewer',
+  'GET /v1/organization/usage/embeddings': 'owner admin viewer',
+  'GET /v1/organization/usage/moderations': 'owner admin viewer',
+  'GET /v1/organization/usage/images': 'owner admin viewer',
+  'GET /v1/organization/usage/audio_speeches': 'owner admin viewer',
+  'GET /v1/organization/usage/audio_transcriptions': 'owner admin viewer',
+  'GET /v1/organization/costs': 'owner admin viewer',
   'GET /admin/audit': 'owner admin viewer',
 };
 
