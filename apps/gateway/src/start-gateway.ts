@@ -172,7 +172,9 @@ async function followChanges(application: NestExpressApplication, url: string, p
  */
 async function recoverMeter(application: NestExpressApplication, { redis, logger }: GatewayParts): Promise<void> {
   const meter = application.get(Meter);
-  await application.get(LedgerWriter).recover(async (calls) => {
+  const writer = application.get(LedgerWriter);
+  writer.tellLanded((requestId) => meter.landed(requestId));
+  await writer.recover(async (calls) => {
     await Promise.all(calls.map((call) => meter.settleRecovered(call)));
   });
   if (redis !== null) return;

@@ -107,6 +107,11 @@ export class LedgerWriter {
     return this.#uploader.refused;
   }
 
+  /** From now on `listener` is told of each row that is in the ledger, by its request. It must not throw. */
+  tellLanded(listener: (requestId: string) => void): void {
+    this.#uploader.onLanded = listener;
+  }
+
   /** False when new work must be refused, because its row might have no place. */
   hasRoom(): boolean {
     return !this.#isClosed && this.#log.hasRoom;

@@ -40,6 +40,9 @@ export class RowUploader {
   readonly #sleepers = new Set<() => void>();
   readonly #refused: RefusedRow[] = [];
 
+  /** Told of each row that is in the ledger, by its request. Must not throw. */
+  onLanded: (requestId: string) => void = () => undefined;
+
   constructor(options: RowUploaderOptions) {
     this.#options = options;
   }
@@ -58,6 +61,7 @@ export class RowUploader {
       try {
         const newRows = await this.#insert(part);
         this.#options.metrics.ledgerWrote('written', newRows);
+        for (const rowText of part) this.onLanded(toRequestId(rowText));
         if (newRows < part.length) this.#options.metrics.ledgerWrote('repeated', part.length - newRows);
         this.#noteSuccess();
       } catch (error) {
@@ -134,4 +138,12 @@ function parseRowIds(rowText: string): { requestId: string; attempt: number } {
     // A row that cannot even be read has no ids to tell.
   }
   return { requestId: 'unreadable', attempt: 0 };
+}
+
+const REQUEST_ID_START = '{"request_id":"'.length;
+const REQUEST_ID_LENGTH = 36;
+
+/** Each row's text begins with it, see toUsageRowText. */
+function toRequestId(rowText: string): string {
+  return rowText.slice(REQUEST_ID_START, REQUEST_ID_START + REQUEST_ID_LENGTH);
 }

@@ -76,6 +76,6 @@ export function drawScenario(world: World): Scenario {
 }
 
 function drawFault(world: World, faultKind: Fault['kind'], kind: ScenarioKind): Fault {
-  const longestMs = kind === 'lost' ? 1_000 : 6_000;
+  const longestMs = kind === 'lost' && faultKind !== 'ledger_down' ? 1_000 : 6_000;
   return { atMs: world.between(500, FAULTS_UNTIL_MS - 1_000), kind: faultKind, durationMs: world.between(50, longestMs) };
 }

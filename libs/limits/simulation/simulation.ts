@@ -135,9 +135,9 @@ export class Simulation {
   #askUses(): void {
     for (const plan of this.#universe.truth.plans) {
       this.#processes[0].meter.use(plan).then(
-        ({ budgets, states }) => {
+        ({ budgets, admission }) => {
           this.#uses.set(plan, budgets);
-          const lease = states.find(({ limit }) => limit.kind === 'lease');
+          const lease = admission.states.find(({ limit }) => limit.kind === 'lease');
           // When the clock of Redis was set back, a lease ends 30 s after the next admission.
           const isHonest = this.scenario.faults.every(({ kind }) => kind !== 'redis_clock');
           if (isHonest && lease !== undefined && lease.used > 0) this.#failure ??= new BrokenInvariant(`${lease.used} leases are left`);

@@ -1,5 +1,4 @@
 import { type BudgetPeriod, type BudgetSpan, type Nanos } from '@weir/kernel';
-import { type PlanWire } from './plan-wire';
 
 export type LimitScope = 'key' | 'project' | 'organization' | 'model' | 'control_plane';
 export type WindowName = 'requests_per_minute' | 'requests_per_day' | 'tokens_per_minute' | 'throttled_requests' | 'throttled_block';
@@ -100,6 +99,22 @@ export type Admission =
 /** Nothing was taken: the counters of these budgets (by their index in the plan) are not there and must be seeded first. */
 export interface Unseeded {
   readonly unseeded: readonly number[];
+}
+
+/** How a plan goes over the wire, prebuilt; see meter.lua.ts. */
+export interface PlanWire {
+  /** Every key of an admission: each limit's, then the one beside it where there is one. */
+  readonly keys: readonly string[];
+  /** ` kind limit detail` of each limit. */
+  readonly text: string;
+  /** The whole text of the usual admission: one request taken, nothing to give back. Null when there is something. */
+  readonly takeOneText: string | null;
+  /** The same for what can be given back: all but the request windows. */
+  readonly grantKeys: readonly string[];
+  readonly grantText: string;
+  /** Which of the limits are windows of tokens. */
+  readonly tokenIndexes: readonly number[];
+  readonly hasBudgets: boolean;
 }
 
 /** The limits that one admission must pass, all or nothing. Made once for a key and a model, and used again. */

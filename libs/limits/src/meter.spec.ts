@@ -5,6 +5,7 @@ import { getGrant, MeterBench, ORGANIZATION, SumSource, toBudget, toDemand, toLe
 import { type DayRequests } from './day-windows';
 import { DAY_MS } from './limit-plan';
 import { type BudgetState, type Limit } from './meter-store';
+import { type Timers } from './timers';
 
 const bench = new MeterBench();
 let nowMs = Date.UTC(2026, 10, 21, 12);
@@ -70,7 +71,7 @@ describe('Meter in one process', () => {
     const plan = toPlan(toWindow('shown', 5), toLease('shown', 2), toBudget('shown', 1_000));
     for (let count = 0; count < 2; count++) {
       const use = await meter.use(plan);
-      expect(use.states.map(({ used }) => used)).toEqual([0, 0, 400]);
+      expect(use.admission.states.map(({ used }) => used)).toEqual([0, 0, 400]);
       expect(use.budgets).toEqual([{ spentNanos: 400, heldNanos: 0 }]);
     }
   });
@@ -84,6 +85,27 @@ describe('Meter in one process', () => {
     expect(await meter.admit(toPlan(day), toDemand())).toMatchObject({ admitted: false });
     nowMs += 2 * 3_600_000;
     expect((await meter.admit(toPlan(day), toDemand())).states[0].used).toBe(8);
+  });
+});
+
+describe('Meter and time', () => {
+  it('keeps the leases of long calls alive with a heartbeat, and of no others', async () => {
+    let atMs = 0;
+    const due: { readonly atMs: number; readonly run: () => void }[] = [];
+    const timers: Timers = { after: (delayMs, run) => (due.push({ atMs: atMs + delayMs, run }), () => undefined) };
+    const meter = bench.open(null, { clock: { nowMs: () => nowMs + atMs, monotonicMs: () => atMs }, timers });
+    const plan = toPlan(toLease('long', 1));
+    const grant = getGrant(await meter.admit(plan, toDemand()));
+    for (; atMs < 120_000; atMs += 500) {
+      for (const timer of due.filter((each) => each.atMs <= atMs)) {
+        due.splice(due.indexOf(timer), 1);
+        timer.run();
+      }
+      await new Promise(setImmediate);
+    }
+    expect(await meter.admit(plan, toDemand())).toMatchObject({ admitted: false });
+    meter.settle(grant, { tokens: 0, nanos: 0 });
+    expect((await meter.admit(plan, toDemand())).admitted).toBe(true);
   });
 });
 

@@ -8,7 +8,7 @@ import { EpochWatch } from './epoch-watch';
 import { GrantKeeper, hasBudget } from './grant-keeper';
 import { toCounterPlan } from './to-counter-plan';
 import { LocalMeterStore } from './local-meter-store';
-import { type Admission, type BudgetLimit, type BudgetState, type Demand, type Grant, type LimitPlan, type LimitState, type MeterStore, type Settlement, type Unseeded } from './meter-store';
+import { type Admission, type BudgetLimit, type BudgetState, type Demand, type Grant, type LimitPlan, type MeterStore, type Settlement, type Unseeded } from './meter-store';
 import { type EpochBeat, type SharedStore } from './shared-store';
 import { systemTimers, type Timers } from './timers';
 import { DEFAULT_POLICIES, findRefusing, LimitShares, toUnavailable, type WithoutRedisPolicies } from './without-redis';
@@ -63,8 +63,8 @@ export interface RecoveredCall {
 /** All limits of a plan as they are now; nothing was taken. */
 export interface PlanUse {
   readonly admission: Admission;
-  readonly admitted: boolean;
-  readonly states: readonly LimitState[];
+  /** Whether the limits can be kept now; if not, a call is refused with `limits_unavailable`, whatever its limits say. */
+  readonly isKept: boolean;
   /** One a budget of the plan, in its order; null where nobody has counted yet. */
   readonly budgets: readonly (BudgetState | null)[];
 }
@@ -210,8 +210,9 @@ export class Meter {
       await atMost(this.#timers, LONGEST_ADMISSION_MS, this.#seeder.seed(plan, missing));
       budgets = await this.#readBudgets(plan);
     }
+    const isKept = (this.#isAvailable() && listMissingBudgets(plan, budgets).length === 0) || this.#mayAdmitHere(plan);
     const admission = await this.peek(plan, demand);
-    return { admission, admitted: admission.admitted, states: admission.states, budgets };
+    return { admission, isKept, budgets };
   }
 
   /**
@@ -307,7 +308,8 @@ export class Meter {
       if (wasAsked) this.#keeper.takeBack(plan, demand);
       return Promise.reject(toUnavailable('Redis is away'));
     }
-    if (!this.#isOutage) {
+    // One question may fail alone; the holds move here only when Redis is away, and go back when it comes.
+    if (!this.#isOutage && !this.#isAvailable()) {
       this.#isOutage = true;
       this.#outages++;
       this.#keeper.moveHere();

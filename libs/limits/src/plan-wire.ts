@@ -1,24 +1,8 @@
-import { type Limit } from './meter-store';
+import { type Limit, type PlanWire } from './meter-store';
 import { toBucketMs } from './sliding-window';
 
 /** Counters of an ended span are kept for so long: for calls that end late, and for people who look. */
 export const BUDGET_KEPT_AFTER_SPAN_MS = 2 * 86_400_000;
-
-/** How a plan goes over the wire, prebuilt; see meter.lua.ts. */
-export interface PlanWire {
-  /** Every key of an admission: each limit's, then the one beside it where there is one. */
-  readonly keys: readonly string[];
-  /** ` kind limit detail` of each limit. */
-  readonly text: string;
-  /** The whole text of the usual admission: one request taken, nothing to give back. Null when there is something. */
-  readonly takeOneText: string | null;
-  /** The same for what can be given back: all but the request windows. */
-  readonly grantKeys: readonly string[];
-  readonly grantText: string;
-  /** Which of the limits are windows of tokens. */
-  readonly tokenIndexes: readonly number[];
-  readonly hasBudgets: boolean;
-}
 
 /** One call of the script has many admissions: each is one text, which begins like this. */
 export function toAdmitHead(take: boolean, requests: number, tokens: number, leastNanos: number, mostNanos: number, requestId: string): string {

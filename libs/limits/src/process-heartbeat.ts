@@ -26,14 +26,14 @@ return redis.call('ZCARD', KEYS[1])
 export class ProcessHeartbeat {
   readonly #redis: RedisClient;
   readonly #processId = randomUUID();
-  #processCount = 1;
+  #processCount: number | null = null;
 
   constructor(redis: RedisClient) {
     this.#redis = redis;
   }
 
-  /** The last count that was seen, this process included. */
-  get processCount(): number {
+  /** The last count that was seen, this process included; null before there was one. */
+  get processCount(): number | null {
     return this.#processCount;
   }
 

@@ -60,7 +60,7 @@ export class RedisSharedStore implements SharedStore {
     this.#heartbeatTimer = setInterval(() => this.#beatHeart(), HEARTBEAT_INTERVAL_MS).unref();
   }
 
-  get processCount(): number {
+  get processCount(): number | null {
     return this.#heartbeat.processCount;
   }
 

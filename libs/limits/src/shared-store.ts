@@ -13,8 +13,8 @@ export interface EpochBeat {
 /** The counters that several processes share, and whether they can be asked at the moment. */
 export interface SharedStore {
   readonly store: MeterStore;
-  /** How many processes shared it when they were last counted, this one included. */
-  readonly processCount: number;
+  /** How many processes shared it when they were last counted, this one included; null before that. */
+  readonly processCount: number | null;
   /** Whether it may be asked now; false as soon as it was seen hanging, failing or away. */
   check(): boolean;
   /** Names the epoch, and begins one where there is none. Null when there was no answer in time. Never rejects. */

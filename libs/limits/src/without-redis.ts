@@ -24,18 +24,18 @@ export function toUnavailable(detail: string): WeirError {
 }
 
 /** The first limit of a plan that cannot be kept by this process alone; null when all can. */
-export function findRefusing(plan: LimitPlan, policies: WithoutRedisPolicies, processCount: number): Limit | null {
+export function findRefusing(plan: LimitPlan, policies: WithoutRedisPolicies, processCount: number | null): Limit | null {
   return plan.limits.find((limit) => !isKeptHere(limit, policies, processCount)) ?? null;
 }
 
-function isKeptHere(limit: Limit, policies: WithoutRedisPolicies, processCount: number): boolean {
+function isKeptHere(limit: Limit, policies: WithoutRedisPolicies, processCount: number | null): boolean {
   switch (limit.kind) {
     case 'window':
       return policies.limits === 'local';
     case 'lease':
       return policies.concurrency === 'local';
     case 'budget':
-      // A share of a budget would be money that two processes may both think theirs.
+      // A share of a budget would be money that two processes may both think theirs; and who has seen nobody yet is not sure to be alone.
       return policies.budgets === 'local' && processCount === 1;
   }
 }

@@ -1,5 +1,5 @@
 import { type Caller } from '@weir/access';
-import { type Nanos, type UsageUnits, WeirError } from '@weir/kernel';
+import { LARGEST_BUDGET_NANOS, type Nanos, type UsageUnits, WeirError } from '@weir/kernel';
 import { type ModelPrice, toCost } from '@weir/ledger';
 import { type Admission, type Demand, type Grant, toRefusal } from '@weir/limits';
 import { type ModelRoute } from '@weir/upstreams';
@@ -89,7 +89,8 @@ export class CallMeter implements Demand {
       if (!admission.admitted) ledger.releaseHold(this.requestId);
       return admission;
     } catch (error) {
-      ledger.releaseHold(this.requestId);
+      // What Redis may have taken without an answer is being taken back: its end releases the record.
+      if (!meter.isSettling(this.requestId)) ledger.releaseHold(this.requestId);
       throw error;
     }
   }
@@ -97,12 +98,16 @@ export class CallMeter implements Demand {
   private take(admission: Admission): Admission {
     if (!admission.admitted || admission.grant === null) return admission;
     this.grant = admission.grant;
-    if (!this.hasBudget) return admission;
-    this.outputCap = this.estimate.capFor(this.grant.heldNanos);
-    // Without an output (embeddings) or a price for it there is nothing to outrun.
-    const tokens = this.estimate.toOutputTokens(this.outputCap);
-    if (tokens > 0 && this.toOutputNanos(tokens) > 0) this.outrunBytes = tokens * BYTES_PER_TOKEN_AT_MOST;
+    if (this.hasBudget) this.allowOutput();
     return admission;
+  }
+
+  /** How much output what is left of the hold affords. */
+  private allowOutput(): void {
+    this.outputCap = this.estimate.capFor(this.spareNanos);
+    // Without a price for output there is nothing to outrun. A cap of 0 can be: some servers take it for none.
+    const tokens = this.estimate.toOutputTokens(this.outputCap);
+    if (this.toOutputNanos(Math.max(tokens, EXTENSION_TOKENS)) > 0) this.outrunBytes = tokens * BYTES_PER_TOKEN_AT_MOST;
   }
 
   /** What is left of the hold; Infinity without a budget. */
@@ -117,9 +122,12 @@ export class CallMeter implements Demand {
 
   /** Before another attempt: whether what the ones before have used up can be held once more. */
   async holdAgain(): Promise<boolean> {
-    if (this.grant === null || this.spareNanos >= this.leastNanos) return true;
-    await this.road.meter.extend(this.grant, this.chargedNanos);
-    return this.spareNanos >= this.leastNanos;
+    if (this.grant === null || !this.hasBudget || this.chargedNanos === 0) return true;
+    if (this.spareNanos < this.leastNanos) await this.extend(this.grant, this.chargedNanos);
+    if (this.spareNanos < this.leastNanos) return false;
+    // The cap of the attempt before was for all of the hold.
+    this.allowOutput();
+    return true;
   }
 
   /** Charges what an attempt used. Only a charge that the hold does not cover makes anybody wait. */
@@ -132,7 +140,7 @@ export class CallMeter implements Demand {
   }
 
   private async chargeOverrun(nanos: Nanos): Promise<Charge> {
-    if (this.grant !== null) await this.road.meter.extend(this.grant, nanos - this.spareNanos);
+    if (this.grant !== null) await this.extend(this.grant, nanos - this.spareNanos);
     const affordable = Math.max(0, this.spareNanos);
     return this.book(Math.min(nanos, affordable), nanos > affordable);
   }
@@ -148,12 +156,18 @@ export class CallMeter implements Demand {
     if (grant === null || this.isExtending) return;
     this.isExtending = true;
     const tokens = Math.max(EXTENSION_TOKENS, Math.ceil(this.outrunBytes / BYTES_PER_TOKEN_AT_MOST / 4));
-    const wanted = this.toOutputNanos(tokens);
-    void this.road.meter.extend(grant, wanted).then((granted) => {
+    // At least one: what rounds to nothing would be granted nothing, and the stream would be cut.
+    const wanted = Math.max(1, this.toOutputNanos(tokens));
+    void this.extend(grant, wanted).then((granted) => {
       this.isExtending = false;
       if (granted <= 0) stop();
       else this.outrunBytes += Math.ceil((tokens * granted) / wanted) * BYTES_PER_TOKEN_AT_MOST;
     });
+  }
+
+  /** Whatever an upstream says: the meter takes no more than the largest budget, and would reject. */
+  private extend(grant: Grant, nanos: Nanos): Promise<Nanos> {
+    return this.road.meter.extend(grant, Math.min(nanos, LARGEST_BUDGET_NANOS));
   }
 
   private toOutputNanos(tokens: number): Nanos {
@@ -164,7 +178,8 @@ export class CallMeter implements Demand {
   settle(): void {
     if (this.grant === null || this.isSettled) return;
     this.isSettled = true;
-    this.road.meter.settle(this.grant, { tokens: this.chargedTokens, nanos: this.chargedNanos });
+    // Without a budget there is no hold, and no bound to what an upstream may say that it costs.
+    this.road.meter.settle(this.grant, { tokens: this.chargedTokens, nanos: this.hasBudget ? this.chargedNanos : 0 });
   }
 }
 

@@ -2,7 +2,7 @@ import { type IncomingMessage } from 'node:http';
 import { type Caller, mayUseModel } from '@weir/access';
 import { toUsdString, WeirError } from '@weir/kernel';
 import { toTier } from '@weir/ledger';
-import { type Admission, type Demand, toLimitTrace, toRefusal } from '@weir/limits';
+import { type Demand, type PlanUse, toLimitTrace, toRefusal } from '@weir/limits';
 import { scrubSecrets } from '@weir/platform';
 import { type ModelRoute } from '@weir/upstreams';
 import { JsonScanner } from '@weir/wire';
@@ -46,6 +46,7 @@ function parseExplained(body: Buffer): { operation: Operation; facts: RequestFac
   }
   const requestMember = scanner.findMember('request');
   if (requestMember === -1) throw new WeirError('invalid_request', { message: "Missing required parameter: 'request'.", param: 'request' });
+  if (scanner.memberFirstByte(requestMember) !== 0x7b) throw new WeirError('invalid_request', { message: "Invalid type for 'request': expected object.", param: 'request' });
   const inner = body.subarray(scanner.memberValueStart(requestMember), scanner.memberValueEnd(requestMember));
   return { operation: match, facts: parseRequestFacts(inner, match.definition, match.deployment) };
 }
@@ -67,20 +68,21 @@ async function toExplanation(road: Road, caller: Caller, { definition }: Operati
   const bounds = road.prices.getBounds(route, facts.model, nowMs);
   const estimate = new Estimate(facts, bounds);
   const callPlan = road.plans.get(caller, route, facts.model, nowMs);
-  const demand: Demand = { requestId: '', requests: 1, tokens: estimate.tokens, leastNanos: estimate.leastNanos, mostNanos: estimate.mostNanos };
-  const { admission } = await road.meter.use(callPlan.plan, demand);
-  const refusal = findRefusal(road, callPlan, bounds.price === null, admission);
+  const demand: Demand = { requestId: 'explained', requests: 1, tokens: estimate.tokens, leastNanos: estimate.leastNanos, mostNanos: estimate.mostNanos };
+  const use = await road.meter.use(callPlan.plan, demand);
+  const refusal = findRefusal(road, callPlan, bounds.price === null, use);
   return {
     ...about,
     ...(refusal === null ? { admitted: true, refusal: null } : toRefused(refusal)),
     route: toRouteView(road, route, facts.model, nowMs),
     estimate: toEstimateView(estimate, bounds.price !== null),
-    limits: toLimitTrace(admission),
+    limits: toLimitTrace(use.admission),
   };
 }
 
-function findRefusal(road: Road, { counters }: CallPlan, isUnpriced: boolean, admission: Admission): WeirError | null {
+function findRefusal(road: Road, { counters }: CallPlan, isUnpriced: boolean, { admission, isKept }: PlanUse): WeirError | null {
   if (counters.length > 0 && isUnpriced) return new WeirError('model_not_priced');
+  if (!isKept) return new WeirError('limits_unavailable');
   if (!admission.admitted) return toRefusal(admission);
   return road.ledger.hasRoom() ? null : new WeirError('ledger_unavailable');
 }

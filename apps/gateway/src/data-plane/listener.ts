@@ -82,16 +82,21 @@ export class DataPlaneListener {
       }
       send(response, 200, toModelObject(model));
     } catch (error) {
-      refuse(request, response, error instanceof WeirError ? error : new WeirError('internal_error'), null);
+      this.refuseFor(request, response, error);
     }
+  }
+
+  /** Something that nobody foresaw goes to the log, and only there. */
+  private refuseFor(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    if (!(error instanceof WeirError)) this.road.requestLog.unforeseen(error);
+    refuse(request, response, error instanceof WeirError ? error : new WeirError('internal_error'), null);
   }
 
   private async answerExplanation(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       send(response, 200, await explain(this.road, request));
     } catch (error) {
-      if (response.closed) return;
-      refuse(request, response, error instanceof WeirError ? error : new WeirError('internal_error'), null);
+      if (!response.closed) this.refuseFor(request, response, error);
     }
   }
 

@@ -14,7 +14,7 @@ export interface RequestFacts extends EstimateFacts {
   readonly wantsStreamUsage: boolean;
   readonly operation: Operation;
   readonly bodyBytes: number;
-  /** Bytes of language in the request, for estimates. */
+  /** Bytes of language in the request, for estimates; ids of tokens count as so much language. */
   readonly textBytes: number;
   /** The caller's cap of a choice's output, in tokens; null when it set none. */
   readonly outputCap: number | null;
@@ -43,7 +43,11 @@ export interface EmptyCap {
 
 const MAX_MODEL_CHARACTERS = 256;
 /** The members whose values Weir relies on. */
-const CHECKED_MEMBERS = ['model', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'n', 'best_of'];
+const CHECKED_MEMBERS = ['model', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'n', 'best_of', 'prompt'];
+/** As much as estimates allow a token of text. */
+const BYTES_PER_TOKEN_ID = 4;
+const QUOTE = 0x22;
+const OPEN_BRACKET = 0x5b;
 const NO_EMPTY_CAPS: readonly EmptyCap[] = [];
 const DOT_SEGMENT = /(?:^|[/\\])\.{1,2}(?:[/\\]|$)/;
 const scanner = new JsonScanner();
@@ -65,6 +69,7 @@ export function parseRequestFacts(body: Buffer, definition: OperationDefinition,
   const isStream = readStream(definition);
   const maxCompletionTokens = parseOutputCap(readMember('max_completion_tokens'), 'max_completion_tokens');
   const maxTokens = parseOutputCap(readMember('max_tokens'), 'max_tokens');
+  refuseOddCaps(definition.operation, maxCompletionTokens, maxTokens);
   const streamOptions = isStream ? readStreamOptions() : null;
   return {
     body,
@@ -73,7 +78,7 @@ export function parseRequestFacts(body: Buffer, definition: OperationDefinition,
     wantsStreamUsage: streamOptions?.include_usage === true,
     operation: definition.operation,
     bodyBytes: body.length,
-    textBytes: scanner.textBytes,
+    textBytes: scanner.textBytes + BYTES_PER_TOKEN_ID * countTokenIds(body, definition.operation),
     outputCap: toOutputCap(maxCompletionTokens, maxTokens),
     choiceCount: Math.max(parseChoiceCount(readMember('n'), 'n'), parseChoiceCount(readMember('best_of'), 'best_of')),
     promptCount: definition.operation === 'completions' ? countPrompts() : 1,
@@ -120,9 +125,43 @@ function findEmptyCaps(): readonly EmptyCap[] {
   return caps.length === 0 ? NO_EMPTY_CAPS : caps;
 }
 
+/**
+ * What is a cap to Weir and none to a server would be output that nobody holds money for: 0, which
+ * many servers of chats take for absent, and `max_completion_tokens`, which completions do not have.
+ */
+function refuseOddCaps(operation: Operation, maxCompletionTokens: number | null, maxTokens: number | null): void {
+  if (operation === 'completions' && maxCompletionTokens !== null) {
+    throw new WeirError('invalid_request', { message: "Unknown parameter: 'max_completion_tokens'. Use 'max_tokens' here.", param: 'max_completion_tokens' });
+  }
+  if (operation !== 'chat' || (maxCompletionTokens !== 0 && maxTokens !== 0)) return;
+  const param = maxCompletionTokens === 0 ? 'max_completion_tokens' : 'max_tokens';
+  throw new WeirError('invalid_request', { message: `Invalid '${param}': it must be at least 1.`, param });
+}
+
+/** Ids of tokens in place of language: in a list, or in a list of lists. */
+function countTokenIds(body: Buffer, operation: Operation): number {
+  if (operation === 'chat') return 0;
+  const member = scanner.findMember(operation === 'completions' ? 'prompt' : 'input');
+  if (member === -1 || scanner.memberFirstByte(member) !== OPEN_BRACKET) return 0;
+  const end = scanner.memberValueEnd(member);
+  let count = 0;
+  let isInNumber = false;
+  for (let position = scanner.memberValueStart(member); position < end; position += 1) {
+    const byte = body[position];
+    if (byte === QUOTE) return count;
+    const isDigit = byte >= 0x30 && byte <= 0x39;
+    if (isDigit && !isInNumber) count += 1;
+    isInNumber = isDigit;
+  }
+  return count;
+}
+
 /** How many prompts a completion has: a list of strings, or of lists of token ids. One list of ids is one prompt. */
 function countPrompts(): number {
-  const prompts = readMember('prompt');
+  const member = scanner.findMember('prompt');
+  // A text may be long: it is not made a string for this.
+  if (member === -1 || scanner.memberFirstByte(member) !== OPEN_BRACKET) return 1;
+  const prompts = scanner.parseMember(member);
   return Array.isArray(prompts) && typeof prompts[0] !== 'number' ? Math.max(1, prompts.length) : 1;
 }
 
@@ -181,6 +220,9 @@ function readStreamOptions(): Record<string, unknown> | null {
     throw new WeirError('invalid_request', { message: "Invalid type for 'stream_options': expected object.", param: 'stream_options' });
   }
   const entries: Record<string, unknown> = Object.fromEntries(Object.entries(options));
+  if (Object.keys(entries).some((key) => key !== 'include_usage' && key.toUpperCase() === 'INCLUDE_USAGE')) {
+    throw new WeirError('invalid_request', { message: "The key 'include_usage' must be written in lower case.", param: 'stream_options.include_usage' });
+  }
   if (entries.include_usage != null && typeof entries.include_usage !== 'boolean') {
     throw new WeirError('invalid_request', {
       message: "Invalid type for 'stream_options.include_usage': expected boolean.",

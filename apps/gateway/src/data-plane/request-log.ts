@@ -34,6 +34,11 @@ export class RequestLog {
     this.logger.error({ requestId: call.requestId, err: error }, 'request failed unexpectedly');
   }
 
+  /** As `failed`, for what is on no road. */
+  unforeseen(error: unknown): void {
+    this.logger.error({ err: error }, 'request failed unexpectedly');
+  }
+
   private toName(name: string | null | undefined): string {
     if (name == null) return 'null';
     let json = this.names.get(name);

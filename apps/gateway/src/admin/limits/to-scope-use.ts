@@ -9,10 +9,10 @@ export interface ScopeUse {
 }
 
 /** What the meter knows of a scope's plan, for people. This is the one place that knows how the meter tells it. */
-export function toScopeUse(scope: UseScope, plan: LimitPlan, { states, budgets }: Pick<PlanUse, 'states' | 'budgets'>): ScopeUse {
+export function toScopeUse(scope: UseScope, plan: LimitPlan, { admission, budgets }: Pick<PlanUse, 'admission' | 'budgets'>): ScopeUse {
   const budgetLimits = plan.limits.filter((limit) => limit.kind === 'budget');
   return {
-    limits: states.flatMap((state) => (state.limit.kind === 'budget' ? [] : toLimitUse(scope, state.limit, state))),
+    limits: admission.states.flatMap((state) => (state.limit.kind === 'budget' ? [] : toLimitUse(scope, state.limit, state))),
     budgets: budgetLimits.map((limit, index) => toBudgetUse(limit, budgets[index] ?? null)),
   };
 }

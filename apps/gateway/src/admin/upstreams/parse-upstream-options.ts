@@ -14,9 +14,15 @@ const API_VERSION: OptionKind = {
   words: 'must be a version such as 2024-10-21 or v1',
 };
 
+/** What an Azure deployment's name does not tell: whose prices and limits apply. */
+const BASE_MODEL: OptionKind = {
+  isValid: (value) => typeof value === 'string' && /^[A-Za-z0-9._:/-]{1,128}$/.test(value),
+  words: "must be a model's name such as gpt-4o",
+};
+
 const OPTIONS: Readonly<Record<ProviderName, Readonly<Record<string, OptionKind>>>> = {
   openai: { stream_usage: FLAG },
-  azure: { api_version: API_VERSION, stream_usage: FLAG },
+  azure: { api_version: API_VERSION, base_model: BASE_MODEL, stream_usage: FLAG },
   'openai-compatible': { no_key: FLAG, stream_usage: FLAG },
 };
 
