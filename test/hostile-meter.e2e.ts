@@ -1,7 +1,8 @@
-import { chatAnswer, chatEvents, DONE_EVENT, Gate, Reply, respond, toEvent } from '@weir/testing';
+import { chatAnswer, chatEvents, DONE_EVENT, Gate, respond, toEvent } from '@weir/testing';
 import { randomBytes } from 'node:crypto';
 import { chat, type ChatAnswer, openChat, readAnswer, repeat } from './support/chat';
 import { type JsonValue } from './support/control-plane';
+import { greedy } from './support/greedy-upstream';
 import { MeterScene, USD } from './support/meter-scene';
 import { waitFor } from './support/wait-for';
 import { waitForModel } from './support/weir';
@@ -53,7 +54,7 @@ async function balancedNanos(keyId: string, limitNanos: number, rows: number): P
 }
 
 describe('an upstream that lies about usage', () => {
-  const lie = (prompt: unknown, completion: unknown, more: object = {}): object => ({ prompt_tokens: prompt, completion_tokens: completion, total_tokens: 5, ...more });
+  const lie = (prompt: unknown, completion: unknown, more: object = {}): object => ({ prompt_tokens: prompt, completion_tokens: completion, ...more });
   /** What is charged: in tokens; `all` is whatever the budget has, `counted` what Weir counts itself. */
   const LIES: readonly (readonly [string, unknown, number | 'all' | 'counted'])[] = [
     ['negative', lie(-5, -1), 'counted'],
@@ -149,26 +150,6 @@ async function newKey(budgets: readonly object[], fields: object = {}): Promise<
   return { ...made, organizationId };
 }
 
-/**
- * An upstream that uses all that it was asked for: every choice of every prompt written to its cap, a
- * token for every byte of the body, and pictures and files as vendors count them.
- */
-const greedy = new Reply(async (exchange) => {
-  const { call } = exchange;
-  const { json } = call;
-  const numbers = (...names: string[]): number[] => names.flatMap((name) => (typeof json[name] === 'number' ? [json[name]] : []));
-  const cap = Math.max(...numbers('max_tokens', 'max_completion_tokens'), -1);
-  const isLegacy = call.path.endsWith('/completions') && !call.path.includes('chat');
-  const choices = Math.max(1, ...numbers('n', 'best_of'));
-  const prompts = isLegacy && Array.isArray(json.prompt) && typeof json.prompt[0] !== 'number' ? json.prompt.length : 1;
-  const output = cap >= 0 ? cap : isLegacy ? 16 : 4096;
-  const parts: JsonValue[] = (json.messages ?? []).flatMap(({ content }: JsonValue) => (Array.isArray(content) ? content : []));
-  const media = parts.reduce((tokens, { type }) => tokens + (type === 'image_url' ? 1_105 : type === 'text' ? 0 : 50_000), 0);
-  const usage = { prompt_tokens: call.body.length + media + (json.tools === undefined ? 0 : 346), completion_tokens: output * choices * prompts, total_tokens: 0 };
-  const reply = json.stream === true ? respond.stream(...chatEvents('Hi', { usage })) : respond.json({ ...chatAnswer('Hi'), usage });
-  await reply.play(exchange);
-});
-
 describe('a caller that asks for more than its budget', () => {
   const MESSAGES = [{ role: 'user', content: 'Hi' }];
   const part = (type: string, value: object): object => ({ messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }, ...Array.from({ length: 5 }, () => ({ type, ...value }))] }] });
@@ -205,7 +186,6 @@ describe('a caller that asks for more than its budget', () => {
     ['pictures elsewhere', 'chat', part('image_url', { image_url: { url: 'https://example.com/large.png', detail: 'high' } })],
     ['pictures with a cap', 'chat', { ...part('image_url', { image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } }), max_tokens: 1 }],
     ['files', 'chat', { ...part('file', { file: { file_id: 'file-abc' } }), max_tokens: 1 }],
-    ['sound', 'chat', { ...part('input_audio', { input_audio: { data: 'https://example.com/long.mp3', format: 'mp3' } }), max_tokens: 1 }],
     ['tools', 'chat', { messages: MESSAGES, tools: [{ type: 'function', function: { name: 'f' } }], tool_choice: 'auto' }],
     ['a long prompt', 'chat', { messages: [{ role: 'user', content: '\u0000\u0001'.repeat(2_000) }], max_tokens: 1 }],
     ['many prompts', 'completions', { prompt: Array(200).fill('Hi') }],
@@ -248,5 +228,307 @@ describe('a caller that asks for more than its budget', () => {
     const rows = await scene.query<{ error_code: string }>('SELECT error_code FROM usage_records WHERE key_id = $1 AND error_code IS NOT NULL', [id]);
     expect(rows).toEqual([]);
     await balancedNanos(id, USD / 2, admitted);
+  });
+});
+
+/** What a key, its project and its organization have spent and hold, in nano-dollars, by the other process. */
+interface Books {
+  readonly spent: number;
+  readonly held: number;
+  readonly limit: number;
+}
+
+async function readBooks(index: number, { keyId, projectId, ofOrganization }: { keyId: string; projectId: string; ofOrganization: string }): Promise<Books[]> {
+  const queries = [`scope=key&key_id=${keyId}`, `scope=project&project_id=${projectId}`, `scope=organization&organization_id=${ofOrganization}`];
+  const pages = await Promise.all(queries.map((query) => weirOf(index).admin<{ data: JsonValue[] }>('GET', `/limits?${query}`)));
+  return pages.flatMap(({ data }) => data[0].budgets.map((budget: JsonValue) => ({ spent: toNanos(budget.spent_usd), held: toNanos(budget.held_usd), limit: toNanos(budget.amount_usd) })));
+}
+
+/** mulberry32: the same calls each time. */
+function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** An organization, a project and a key of it, all with budgets. */
+async function newFamily(budgets: { readonly key: readonly object[]; readonly project: readonly object[]; readonly organization: readonly object[] }, fields: object = {}) {
+  const organization = await write<{ id: string }>('POST', '/organizations', { name: `family ${writes}`, budgets: budgets.organization });
+  const project = await write<{ id: string }>('POST', '/projects', { organization_id: organization.id, name: 'project', budgets: budgets.project });
+  const made = await write<{ id: string; key: string }>('POST', '/keys', { organization_id: organization.id, project_id: project.id, name: 'key', budgets: budgets.key, ...fields });
+  for (const weir of scene.weirs) await waitForModel(weir, made.key, NANO);
+  return { key: made.key, keyId: made.id, projectId: project.id, ofOrganization: organization.id };
+}
+
+describe('two hundred calls at once of all sizes, some left, some failing, against small budgets on both processes', () => {
+  it.each([1, 2, 3])('never have more spent and held than a budget has, and leave books that balance (seed %p)', async (seed) => {
+    const random = seededRandom(seed);
+    const family = await newFamily({
+      key: [{ amount_usd: '0.6', period: 'day' }, { amount_usd: '0.5', period: 'month', model: PRICED }],
+      project: [{ amount_usd: '0.55', period: 'week' }],
+      organization: [{ amount_usd: '0.9', period: 'total' }],
+    });
+    const replies = [
+      () => greedy,
+      () => respond.echo(),
+      () => respond.status(500),
+      () => respond.resetBeforeHead(),
+      () => greedy.after(Math.floor(random() * 200)),
+      () => respond.stream(...chatEvents('a few words', { usage: null }).slice(0, 4), { ending: 'reset' }),
+      () => respond.stream(...chatEvents('x'.repeat(Math.floor(random() * 3_000)), { usage: null })),
+      () => respond.json({ ...chatAnswer('Hi'), usage: { prompt_tokens: -1, completion_tokens: 1e12 } }),
+      () => respond.json({ ...chatAnswer('Hi'), usage: { prompt_tokens: 1, completion_tokens: 900_000, total_tokens: 900_001 } }),
+      () => respond.never(),
+    ];
+    scene.simulator.enqueue(...Array.from({ length: 600 }, () => replies[Math.floor(random() * replies.length)]()));
+    const calls = repeat(200, async (index) => {
+      const leaving = new AbortController();
+      const stream = random() < 0.5;
+      const model = random() < 0.7 ? PRICED : BY_REQUEST;
+      const fields = random() < 0.5 ? { max_tokens: Math.ceil(random() * 60) } : random() < 0.3 ? { n: 3 } : {};
+      const timer = setTimeout(() => leaving.abort(), random() < 0.3 ? random() * 150 : 1_500);
+      try {
+        return (await chat(weirOf(index), family.key, model, { stream, fields, signal: leaving.signal, content: 'x'.repeat(Math.floor(random() * 500)) })).status;
+      } catch {
+        return 0;
+      } finally {
+        clearTimeout(timer);
+      }
+    });
+    let isOver = false;
+    void calls.then(() => (isOver = true));
+    let [polls, mostHeld] = [0, 0];
+    do {
+      for (const { spent, held, limit } of await readBooks(polls, family)) {
+        expect(spent + held).toBeLessThanOrEqual(limit);
+        mostHeld = Math.max(mostHeld, held);
+      }
+      polls += 1;
+    } while (!isOver);
+    expect(mostHeld).toBeGreaterThan(0);
+    const statuses = await calls;
+    expect(statuses).toContain(429);
+    expect(statuses).toContain(200);
+    const books = await waitFor(async () => {
+      const found = await readBooks(0, family);
+      return found.every(({ held }) => held === 0) ? found : null;
+    });
+    const requests = scene.simulator.calls.length;
+    const sum = await waitFor(async () => {
+      const found = await scene.sumLedger(family.keyId);
+      return found.rows >= requests ? found : null;
+    });
+    expect(sum.rows).toBe(requests);
+    const [{ cost }] = await scene.query<{ cost: string }>('SELECT coalesce(sum(cost_nanos), 0) AS cost FROM usage_records WHERE key_id = $1 AND model = $2', [family.keyId, PRICED]);
+    expect(books.map(({ spent }) => spent)).toEqual([sum.costNanos, Number(cost), sum.costNanos, sum.costNanos]);
+    expect(await readBooks(1, family)).toEqual(books);
+  }, 60_000);
+});
+
+describe('an upstream that fails after it seems to have worked', () => {
+  const usage = { prompt_tokens: 0, completion_tokens: 10 };
+  const seeming = () => respond.stream(toEvent({ id: 'x', object: 'chat.completion.chunk', choices: [], usage }), toEvent({ error: { message: 'Overloaded', type: 'server_error', code: 500 } }));
+
+  it('is charged what it reported, and the next attempt only as far as the budget affords it', async () => {
+    const { id, key } = await newKey([{ amount_usd: '0.02', period: 'month' }]);
+    scene.simulator.always(seeming());
+    const answer = await chat(scene.weir, key, OUTPUT, { stream: true, fields: { max_tokens: 12 } });
+    expect(answer.status).toBeGreaterThanOrEqual(500);
+    // Ten of the twenty tokens are gone, and twelve more are not there.
+    expect(scene.simulator.calls).toHaveLength(1);
+    expect(await balancedNanos(id, USD / 50, 1)).toBe(10 * TOKEN);
+  });
+
+  it('is charged once an attempt where the budget has enough, and the answer comes', async () => {
+    const { id, key } = await newKey([{ amount_usd: 1, period: 'month' }]);
+    scene.simulator.enqueue(seeming(), respond.json({ error: { message: 'x', type: 'server_error' }, usage }, 500), respond.stream(...chatEvents('Hello', { usage })));
+    const answer = await chat(weirOf(1), key, OUTPUT, { stream: true, fields: { max_tokens: 12 } });
+    expect(answer.text).toContain('[DONE]');
+    expect(scene.simulator.calls).toHaveLength(3);
+    expect(await balancedNanos(id, USD, 3)).toBe(20 * TOKEN);
+  });
+
+  it('in plain answers that fail is not paid at all', async () => {
+    const { id, key } = await newKey([{ amount_usd: 1, period: 'month' }]);
+    scene.simulator.enqueue(respond.json({ ...chatAnswer('Hi'), usage, error: { message: 'no', type: 'server_error' } }), respond.json({ ...chatAnswer('Hi'), usage }));
+    expect((await chat(scene.weir, key, OUTPUT, { fields: { max_tokens: 12 } })).status).toBe(200);
+    expect(await balancedNanos(id, USD, 2)).toBe(10 * TOKEN);
+  });
+});
+
+describe('a budget at its edges', () => {
+  it('of nothing lets nothing through that costs, not even a nano-dollar', async () => {
+    const { key } = await newKey([{ amount_usd: 0, period: 'day' }]);
+    for (const model of [NANO, BY_REQUEST, PRICED]) {
+      const refused = await chat(weirOf(1), key, model);
+      expect([refused.status, refused.body.error.code]).toEqual([429, 'budget_exceeded']);
+    }
+    expect(scene.simulator.calls).toHaveLength(0);
+  });
+
+  it('of a nano-dollar is one call of a nano-dollar, over both processes', async () => {
+    const { id, key } = await newKey([{ amount_usd: '0.000000001', period: 'total' }]);
+    const answers = await repeat(20, (index) => chat(weirOf(index), key, NANO));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(await balancedNanos(id, 1, 1)).toBe(1);
+    const [budget] = await scene.readBudgets(id);
+    expect(budget).toMatchObject({ amount_usd: '0.000000001', spent_usd: '0.000000001', remaining_usd: '0' });
+    expect(answers.find(({ status }) => status === 429)?.body.error.message).toContain('$0.000000001');
+  });
+
+  it('of four million dollars counts to the nano-dollar', async () => {
+    const { id, key } = await newKey([{ amount_usd: 4_000_000, period: 'total' }]);
+    const usage = { prompt_tokens: 0, completion_tokens: 1_000_000_000 };
+    scene.simulator.enqueue(...Array.from({ length: 3 }, () => respond.json({ ...chatAnswer('Hi'), usage })));
+    for (let index = 0; index < 3; index++) expect((await chat(weirOf(index), key, OUTPUT, { fields: { max_tokens: 1_000_000_000 } })).status).toBe(200);
+    expect((await chat(scene.weir, key, NANO)).status).toBe(200);
+    expect(await balancedNanos(id, 4_000_000 * USD, 4)).toBe(3_000_000 * USD + 1);
+    const gate = new Gate();
+    scene.simulator.enqueue(respond.json({ ...chatAnswer('Hi'), usage }).after(gate));
+    // What is left is a million less a nano-dollar: too little for this, and enough for a little less.
+    expect((await chat(scene.weir, key, OUTPUT, { fields: { max_tokens: 1_000_000_000 } })).status).toBe(429);
+    const open = chat(scene.weir, key, OUTPUT, { fields: { max_tokens: 999_999_999 } });
+    await waitFor(async () => Number((await scene.readBudgets(id))[0].held_usd) > 0);
+    const [held] = await scene.readBudgets(id);
+    expect([held.held_usd, held.remaining_usd]).toEqual(['999999.999', '0.000999999']);
+    gate.open();
+    expect((await open).status).toBe(200);
+    expect(await balancedNanos(id, 4_000_000 * USD, 5)).toBe(4_000_000 * USD);
+  });
+
+  it.each([-1, 4_000_001, '4000000.000000001', '0.0000000001', 1e-10, 'NaN', Infinity, '1e3', '', ' 1', true, [], { $gt: 0 }])('cannot be %p', async (amount_usd) => {
+    const response = await scene.weir.adminResponse('POST', '/keys', { organization_id: organizationId, name: 'k', budgets: [{ amount_usd, period: 'day' }] });
+    expect(response.status).toBe(400);
+    expect(((await response.json()) as JsonValue).error.param).toContain('budgets[0].amount_usd');
+  });
+
+  it('lowered below what is spent refuses, lets open calls end, and goes on when it is raised', async () => {
+    const { id, key } = await newKey([{ amount_usd: '0.05', period: 'month' }]);
+    for (let index = 0; index < 2; index++) expect((await chat(weirOf(index), key, BY_REQUEST)).status).toBe(200);
+    const gate = new Gate();
+    scene.simulator.enqueue(respond.stream(...chatEvents('slow').slice(0, 2), gate, ...chatEvents('slow').slice(2)));
+    const open = await openChat(scene.weir, key, BY_REQUEST, { stream: true });
+    await write('PATCH', `/keys/${id}`, { budgets: [{ amount_usd: '0.015', period: 'month' }] });
+    for (const weir of scene.weirs) await waitFor(async () => (await chat(weir, key, NANO)).status === 429);
+    const [during] = await scene.readBudgets(id);
+    expect(during).toMatchObject({ amount_usd: '0.015', held_usd: '0.01', remaining_usd: '0' });
+    gate.open();
+    expect(await open.text()).toContain('[DONE]');
+    const spent = await scene.settledNanos(id);
+    expect([spent >= (3 * USD) / 100, spent < (4 * USD) / 100]).toEqual([true, true]);
+    expect((await chat(scene.weir, key, NANO)).status).toBe(429);
+    await write('PATCH', `/keys/${id}`, { budgets: [{ amount_usd: '0.05', period: 'month' }] });
+    for (const weir of scene.weirs) await waitFor(async () => (await chat(weir, key, NANO)).status === 200);
+    await waitFor(async () => (await scene.sumLedger(id)).costNanos === (await scene.settledNanos(id)));
+  });
+});
+
+describe('limits of all kinds at every level at once', () => {
+  const LIMITS = { rpm: 1_000, rpd: 10_000, tpm: 1_000_000, concurrency: 100 };
+  const BUDGETS = [{ amount_usd: 100, period: 'day' }, { amount_usd: 100, period: 'week' }, { amount_usd: 100, period: 'month' }, { amount_usd: 100, period: 'total' }];
+  const MODEL = 'limited';
+  let family: Awaited<ReturnType<typeof newFamily>>;
+  let modelId: string;
+
+  beforeAll(async () => {
+    modelId = await scene.makeModel(MODEL, { per_request_usd: '0.01' }, { limits: LIMITS });
+    family = await newFamily({ key: BUDGETS, project: BUDGETS, organization: BUDGETS }, { limits: LIMITS });
+    await write('PATCH', `/projects/${family.projectId}`, { limits: LIMITS });
+    await write('PATCH', `/organizations/${family.ofOrganization}`, { limits: LIMITS });
+    for (const weir of scene.weirs) await waitForModel(weir, family.key, MODEL);
+    await waitFor(async () => (await chat(scene.weir, family.key, MODEL)).status === 200);
+  });
+
+  const toPath = (scope: string): string => ({ key: `/keys/${family.keyId}`, project: `/projects/${family.projectId}`, organization: `/organizations/${family.ofOrganization}`, model: `/models/${modelId}` })[scope] ?? '';
+
+  async function readUse(): Promise<JsonValue[]> {
+    const queries = [`scope=key&key_id=${family.keyId}`, `scope=project&project_id=${family.projectId}`, `scope=organization&organization_id=${family.ofOrganization}`, `scope=model&organization_id=${family.ofOrganization}&model_id=${modelId}`];
+    const pages = await Promise.all(queries.map((query) => scene.weirs[1].admin<{ data: JsonValue[] }>('GET', `/limits?${query}`)));
+    return pages.flatMap(({ data }) => [...data[0].limits, ...data[0].budgets]).map(({ used, spent_usd, held_usd }) => [used, spent_usd, held_usd]);
+  }
+
+  /** Nothing is open, and all is settled. */
+  const whenQuiet = (): Promise<true> => waitFor(async () => (await readUse()).every(([used, , held]: JsonValue[]) => held === undefined || held === '0' || used === 0));
+
+  const scopes = ['key', 'project', 'organization', 'model'];
+  const cases: [string, string, object, object][] = [
+    ...scopes.map((scope): [string, string, object, object] => [scope, 'requests_per_minute', { limits: { rpm: 1 } }, { limits: LIMITS }]),
+    ...scopes.map((scope): [string, string, object, object] => [scope, 'tokens_per_minute', { limits: { tpm: 1 } }, { limits: LIMITS }]),
+    ...scopes.slice(0, 3).map((scope): [string, string, object, object] => [scope, 'budget', { budgets: [{ amount_usd: '0.000000001', period: 'day' }, ...BUDGETS.slice(1)] }, { budgets: BUDGETS }]),
+  ];
+
+  it.each(cases)('the tight one of the %s (%s) refuses by its name and takes nothing of the others', async (scope, limit, tight, loose) => {
+    await write('PATCH', toPath(scope), tight);
+    await waitFor(async () => (await chat(weirOf(1), family.key, MODEL)).status === 429);
+    await whenQuiet();
+    const before = await readUse();
+    const refused = await chat(weirOf(1), family.key, MODEL);
+    expect(refused.status).toBe(429);
+    const named = refused.body.error.limits.filter((entry: JsonValue) => entry.refused === true);
+    expect(named).toMatchObject([{ limit, scope }]);
+    // Of all kinds at four levels, those of requests a minute and a day, of tokens, of open requests; and four budgets at three.
+    expect(refused.body.error.limits).toHaveLength(4 * 4 + 3 * 4);
+    expect(await readUse()).toEqual(before);
+    await write('PATCH', toPath(scope), loose);
+    for (const weir of scene.weirs) await waitFor(async () => (await chat(weir, family.key, MODEL)).status === 200);
+  });
+
+  it.each(scopes)('the leases of the %s refuse while a call is open, and are free after', async (scope) => {
+    await write('PATCH', toPath(scope), { limits: { ...LIMITS, concurrency: 1 } });
+    const gate = new Gate();
+    scene.simulator.always(respond.echo().after(gate));
+    const open = chat(weirOf(0), family.key, MODEL);
+    const refused = await waitFor(async () => {
+      const leaving = AbortSignal.timeout(300);
+      const answer = await chat(weirOf(1), family.key, MODEL, { signal: leaving }).catch(() => null);
+      return answer?.status === 429 ? answer : null;
+    });
+    expect(refused.body.error.limits.filter((entry: JsonValue) => entry.refused === true)).toMatchObject([{ limit: 'concurrency', scope }]);
+    gate.open();
+    expect((await open).status).toBe(200);
+    scene.simulator.reset();
+    await waitFor(async () => (await chat(weirOf(1), family.key, MODEL)).status === 200);
+    await write('PATCH', toPath(scope), { limits: LIMITS });
+  });
+});
+
+describe('what is deleted with calls open', () => {
+  const budgets = [{ amount_usd: 1, period: 'month' }];
+
+  it.each(['keys', 'projects', 'models'] as const)('of %s: the calls end, their rows land, and the organization’s books balance', async (collection) => {
+    const model = `deleted-with-${collection}`;
+    const modelId = await scene.makeModel(model, { per_request_usd: '0.01' });
+    const family = await newFamily({ key: budgets, project: budgets, organization: budgets });
+    for (const weir of scene.weirs) await waitForModel(weir, family.key, model);
+    const gate = new Gate();
+    const events = chatEvents('a long answer');
+    scene.simulator.always(respond.stream(...events.slice(0, 2), gate, ...events.slice(2)));
+    const streams = await repeat(6, (index) => openChat(weirOf(index), family.key, model, { stream: true }));
+    scene.simulator.always(respond.echo().after(gate));
+    const plain = Array.from({ length: 4 }, (_, index) => chat(weirOf(index), family.key, model));
+    await scene.simulator.waitForCalls(10);
+    const id = { keys: family.keyId, projects: family.projectId, models: modelId }[collection];
+    const deleted = await scene.weirs[1].adminResponse('DELETE', `/${collection}/${id}`);
+    if (collection === 'projects' && deleted.status === 409) {
+      // It has a key: first that one.
+      expect((await scene.weirs[1].adminResponse('DELETE', `/keys/${family.keyId}`)).status).toBe(200);
+    } else expect(deleted.status).toBe(200);
+    for (const weir of scene.weirs) await waitFor(async () => !(await weir.modelNames(family.key)).includes(model));
+    expect([401, 403, 404]).toContain((await chat(scene.weir, family.key, model)).status);
+    gate.open();
+    for (const stream of streams) expect(await stream.text()).toContain('[DONE]');
+    expect((await Promise.all(plain)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    await waitFor(async () => (await scene.sumLedger(family.keyId)).rows >= 10);
+    expect(await scene.sumLedger(family.keyId)).toEqual({ rows: 10, requests: 10, costNanos: USD / 10 });
+    await waitFor(async () => {
+      const { data } = await scene.weir.admin<{ data: JsonValue[] }>('GET', `/limits?scope=organization&organization_id=${family.ofOrganization}`);
+      return data[0].budgets[0].held_usd === '0' && data[0].budgets[0].spent_usd === '0.1';
+    });
+    const [view] = (await scene.weir.admin<{ data: JsonValue[] }>('GET', `/usage?organization_id=${family.ofOrganization}`)).data;
+    expect([view.requests, view.cost_usd]).toEqual([10, '0.1']);
   });
 });

@@ -130,6 +130,24 @@ describe('Meter on a Redis that is away', () => {
     expect(source.questions.at(-1)?.exceptRequestIds).toEqual(expect.arrayContaining([open.requestId]));
   });
 
+  it('alone, counts budgets by itself where that is declared, from the ledger, and gives what it owes to Redis when it is back', async () => {
+    const server = await startPrivateRedis();
+    bench.closeLater(() => server.stop());
+    const client = await bench.connect(server.url);
+    await ageEpoch(client);
+    const meter = bench.open(client, { withoutRedis: { budgets: 'local' }, budgetSource: new SumSource(300) });
+    await waitFor(() => meter.shared?.processCount === 1);
+    const plan = toPlan(toBudget('alone', 1_000));
+    await server.stop();
+    const grant = getGrant(await waitFor(() => meter.admit(plan, toDemand(700))));
+    expect(await meter.admit(plan, toDemand(1))).toMatchObject({ admitted: false });
+    meter.settle(grant, { tokens: 0, nanos: 100 });
+    expect(meter.isSettling(grant.requestId)).toBe(true);
+    await waitFor(async () => (await meter.admit(plan, toDemand(600))).admitted);
+    await server.start();
+    await waitFor(() => !meter.isSettling(grant.requestId));
+  });
+
   it('puts holds and leases back after FLUSHALL, and grants no money before everybody could', async () => {
     const client = await bench.connect(server.url);
     await ageEpoch(client);

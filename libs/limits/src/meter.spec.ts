@@ -1,6 +1,5 @@
 import { type Clock } from '@weir/kernel';
 import { Redis } from 'ioredis';
-import { waitFor } from '../../../test/support/wait-for';
 import { getGrant, MeterBench, ORGANIZATION, SumSource, toBudget, toDemand, toLease, toPlan, toWindow } from '../test/meter-bench';
 import { type DayRequests } from './day-windows';
 import { DAY_MS } from './limit-plan';
@@ -139,14 +138,9 @@ describe('Meter whose Redis was never there', () => {
     expect(await meter.admit(plan, toDemand())).toMatchObject({ refused: { limit: { kind: 'window' } } });
   });
 
-  it('counts budgets by itself only where that is declared, from the ledger, and gives what it owes to Redis later', async () => {
+  it('counts no budget by itself before it has seen how many processes there are, whatever is declared', async () => {
     const meter = openAway({ withoutRedis: { budgets: 'local' }, budgetSource: new SumSource(300) });
-    const plan = toPlan(toBudget('declared', 1_000));
-    const grant = getGrant(await meter.admit(plan, toDemand(700)));
-    expect(await meter.admit(plan, toDemand(1))).toMatchObject({ admitted: false });
-    meter.settle(grant, { tokens: 0, nanos: 100 });
-    expect(meter.isSettling(grant.requestId)).toBe(true);
-    await waitFor(async () => (await meter.admit(plan, toDemand(600))).admitted);
+    await expect(async () => meter.admit(toPlan(toBudget('declared', 1_000)), toDemand(1))).rejects.toMatchObject({ code: 'limits_unavailable' });
   });
 });
 

@@ -1,7 +1,13 @@
-import { OPERATION_DEFINITIONS } from '../operations';
+import { OPERATION_DEFINITIONS, type OperationDefinition } from '../operations';
 import { parseRequestFacts } from './request-facts';
 
-const [chat] = OPERATION_DEFINITIONS;
+const [chat, completions, embeddings] = ['chat', 'completions', 'embeddings'].map((name) => getDefinition(name));
+
+function getDefinition(name: string): OperationDefinition {
+  const definition = OPERATION_DEFINITIONS.find(({ operation }) => operation === name);
+  if (definition === undefined) throw new Error(`no operation ${name}`);
+  return definition;
+}
 
 function parse(members: string, deployment: string | null = null): string {
   return parseRequestFacts(Buffer.from(`{${members},"messages":[{"role":"user","content":"x"}]}`), chat, deployment).model;
@@ -30,6 +36,9 @@ describe('a key that a server may take for another', () => {
     ['"model":"a","\\u004dodel":"b"', 'model'],
     ['"model":"a","ſtream":true', 'stream'],
     ['"model":"a","stream":true,"Stream_Options":{}', 'stream_options'],
+    ['"model":"a","Prompt":["x","y"]', 'prompt'],
+    ['"model":"a","stream":true,"stream_options":{"include_usage":true,"Include_Usage":false}', 'stream_options.include_usage'],
+    ['"model":"a","stream":true,"stream_options":{"include_uſage":false}', 'stream_options.include_usage'],
   ])('is refused: %s', (members, param) => {
     expect(() => parse(members)).toThrow(expect.objectContaining({ code: 'invalid_request', param }));
   });
@@ -40,5 +49,42 @@ describe('a key that a server may take for another', () => {
 
   it('is none when it is the same one, written with escapes', () => {
     expect(parse('"mod\\u0065l":"a"')).toBe('a');
+  });
+});
+
+describe('an output cap', () => {
+  const members = '"model":"m","prompt":"x"';
+  const messages = '"messages":[{"role":"user","content":"x"}]';
+
+  it.each([
+    ['"max_tokens":0', 'max_tokens'],
+    ['"max_completion_tokens":0', 'max_completion_tokens'],
+    ['"max_completion_tokens":0,"max_tokens":5', 'max_completion_tokens'],
+  ])('of a chat that a server may take for none is refused: %s', (cap, param) => {
+    expect(() => parseRequestFacts(Buffer.from(`{"model":"m",${cap},${messages}}`), chat, null)).toThrow(expect.objectContaining({ code: 'invalid_request', param }));
+  });
+
+  it('of a completion is max_tokens, of which 0 means something, and nothing else', () => {
+    expect(parseRequestFacts(Buffer.from(`{${members},"max_tokens":0,"max_completion_tokens":null}`), completions, null).outputCap).toBe(0);
+    expect(() => parseRequestFacts(Buffer.from(`{${members},"max_completion_tokens":1}`), completions, null)).toThrow(
+      expect.objectContaining({ code: 'invalid_request', param: 'max_completion_tokens' }),
+    );
+  });
+});
+
+describe('the language in a request', () => {
+  const textBytesOf = (definition: OperationDefinition, members: string) => parseRequestFacts(Buffer.from(`{"model":"m",${members}}`), definition, null).textBytes;
+
+  it('is also the ids of tokens, or whoever sends them would be charged for no input where none is reported', () => {
+    expect(textBytesOf(embeddings, '"input":[1, 22,333]')).toBe(3 * 4);
+    expect(textBytesOf(embeddings, '"input":[[1,2],[3],[100257]]')).toBe(4 * 4);
+    expect(textBytesOf(completions, '"prompt":[[1,2],[3,4]],"text":"x"')).toBe(4 * 4 + 1);
+    expect(textBytesOf(completions, '"prompt":["12 34","5"]')).toBe(6);
+    expect(textBytesOf(completions, '"prompt":"12 34"')).toBe(5);
+  });
+
+  it('knows how many prompts there are', () => {
+    const promptsOf = (prompt: string) => parseRequestFacts(Buffer.from(`{"model":"m","prompt":${prompt}}`), completions, null).promptCount;
+    expect(['"text"', '["one"]', '["one","two"]', '[1,2,3]', '[[1],[2],[3]]'].map(promptsOf)).toEqual([1, 1, 2, 1, 3]);
   });
 });
