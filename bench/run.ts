@@ -1,7 +1,7 @@
 /**
  * What a request and a stream's chunk cost in processor time: Weir with key check, limits in Redis
- * and usage rows in PostgreSQL, without and with log lines, beside the bare Node proxy and nginx, in turn,
- * in one run. Processor time is the operating system's account of each process; only the ratios of
+ * and usage rows in PostgreSQL, without and with log lines, without any limit and with every kind of
+ * limit and a budget, beside the bare Node proxy and nginx, in turn, in one run. Processor time is the operating system's account of each process; only the ratios of
  * one run mean anything. Needs Linux; measures nginx where it is installed.
  * Environment: ROUNDS (5), REQUESTS (10000), WARM_UP_REQUESTS (60000), RATE (2000), CONNECTIONS (64,256), STREAMS (64), and WEIR_NODE_FLAGS in place of those of `npm start`.
  */
@@ -87,15 +87,38 @@ async function start(stops: (() => unknown)[]): Promise<Contestant[]> {
   const upstreamUrl = `http://127.0.0.1:${upstream.port}`;
   const bare = await startChild(stops, 'bare-proxy.js', { UPSTREAM: upstreamUrl });
   const contestants: Contestant[] = [{ name: 'bare node proxy', port: bare.port, headers: { authorization: 'Bearer sk-upstream' }, pids: () => [bare.pid] }];
-  contestants.push(await startWeir(stops, upstreamUrl, 'weir', 'warn'));
-  contestants.push(await startWeir(stops, upstreamUrl, 'weir, with log lines', 'info'));
+  for (const setup of WEIRS) contestants.push(await startWeir(stops, upstreamUrl, setup));
   const nginx = await startNginx(stops, upstream.port);
   if (nginx !== null) contestants.push(nginx);
   else console.log('nginx is not installed: left out');
   return contestants;
 }
 
-async function startWeir(stops: (() => unknown)[], upstreamUrl: string, name: string, logLevel: string): Promise<Contestant> {
+interface WeirSetup {
+  readonly name: string;
+  readonly logLevel: string;
+  /** Of the key. */
+  readonly limits: Readonly<Record<string, number>>;
+  readonly budgets: readonly object[];
+}
+
+/** More than any load here asks for, so that nothing is refused. */
+const AMPLE = 1_000_000_000;
+const REQUESTS_ONLY = { rpm: AMPLE, rpd: AMPLE };
+
+const WEIRS: readonly WeirSetup[] = [
+  { name: 'weir', logLevel: 'warn', limits: REQUESTS_ONLY, budgets: [] },
+  { name: 'weir, with log lines', logLevel: 'info', limits: REQUESTS_ONLY, budgets: [] },
+  { name: 'weir, no limits', logLevel: 'warn', limits: { rpm: 0, rpd: 0 }, budgets: [] },
+  {
+    name: 'weir, every limit',
+    logLevel: 'warn',
+    limits: { ...REQUESTS_ONLY, tpm: AMPLE, concurrency: 100_000 },
+    budgets: [{ amount_usd: 4_000_000, period: 'month' }],
+  },
+];
+
+async function startWeir(stops: (() => unknown)[], upstreamUrl: string, { name, logLevel, limits, budgets }: WeirSetup): Promise<Contestant> {
   const postgres = await startPrivatePostgres({ migrated: true });
   stops.push(() => postgres.destroy());
   const redis = await startPrivateRedis();
@@ -103,8 +126,8 @@ async function startWeir(stops: (() => unknown)[], upstreamUrl: string, name: st
   const weir = await Weir.start({ databaseUrl: postgres.url, redisUrl: redis.url, environment: { LOG_LEVEL: logLevel }, nodeFlags: process.env.WEIR_NODE_FLAGS?.split(' ') });
   stops.push(() => weir.stop());
   const upstream = await addUpstream(weir, { name: 'bench', baseUrl: `${upstreamUrl}/v1`, secrets: ['sk-upstream'] });
-  await addModel(weir, 'bench', [upstream.id]);
-  const { key } = await addKey(weir, { limits: { rpm: 1_000_000_000, rpd: 1_000_000_000 } });
+  await addModel(weir, 'bench', [upstream.id], { price: { input_per_million_usd: 1, output_per_million_usd: 4 } });
+  const { key } = await addKey(weir, { limits, budgets });
   await waitForModel(weir, key, 'bench');
   return {
     name,

@@ -2,6 +2,8 @@ import { chatEvents, Gate, RawClient, respond, UpstreamSimulator } from '@weir/t
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { chat, openChat, readAnswer, repeat } from './support/chat';
+import { type JsonValue } from './support/control-plane';
+import { MeterScene, USD } from './support/meter-scene';
 import { createTestDatabase, type TestDatabase } from './support/postgres';
 import { waitFor } from './support/wait-for';
 import { addKey, addModel, addUpstream, waitForModel, Weir } from './support/weir';
@@ -19,15 +21,6 @@ beforeAll(async () => {
   simulator = await new UpstreamSimulator().start();
 });
 afterAll(() => simulator.stop());
-
-beforeEach(async () => {
-  simulator.reset();
-  database = await createTestDatabase();
-});
-afterEach(async () => {
-  if (weir.exitCode === null && weir.child.signalCode === null) await weir.kill();
-  await database.drop();
-});
 
 async function start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
   weir = await Weir.start({ databaseUrl: database.url, environment });
@@ -70,7 +63,16 @@ async function waitForExit(): Promise<number | null> {
 const storedRows = (): Promise<{ request_id: string; status: string }[]> =>
   database.query('SELECT request_id, status FROM usage_records WHERE key_id = $1', [made.id]);
 
-describe('SIGTERM', () => {
+describe('SIGTERM in one process', () => {
+  beforeEach(async () => {
+    simulator.reset();
+    database = await createTestDatabase();
+  });
+  afterEach(async () => {
+    if (weir.exitCode === null && weir.child.signalCode === null) await weir.kill();
+    await database.drop();
+  });
+
   it('cuts no stream and no other request, refuses new connections, and leaves with every row written', async () => {
     await start();
     const gate = new Gate();
@@ -187,5 +189,53 @@ describe('SIGTERM', () => {
     gate.open();
     for (const stream of streams) expect(await stream.text()).toContain('[DONE]');
     expect(await waitForExit()).toBe(0);
+  });
+});
+
+describe('SIGTERM to one of two processes on one Redis', () => {
+  const STREAMS = 100;
+  const COST = (STREAMS * USD) / 100;
+  let scene: MeterScene;
+
+  beforeAll(async () => {
+    scene = await MeterScene.start({ processes: 2 });
+  });
+  afterAll(() => scene.stop());
+
+  it(`with ${STREAMS} streams open: none is reset, all rows land, and their leases and holds are given back`, async () => {
+    await scene.makeModel(MODEL, { per_request_usd: '0.01' });
+    const { id, key } = await scene.makeKey(MODEL, { limits: { concurrency: STREAMS, rpm: STREAMS + 1 }, budgets: [{ amount_usd: '1.01', period: 'month' }] });
+    const [leaving, staying] = scene.weirs;
+    const readUse = async (): Promise<{ open: number; held: number; spent: number }> => {
+      const [{ limits, budgets }] = (await staying.admin<{ data: JsonValue[] }>('GET', `/limits?key_id=${id}`)).data;
+      const { used } = limits.find(({ name }: JsonValue) => name === 'concurrency');
+      return { open: used, held: Math.round(Number(budgets[0].held_usd) * USD), spent: Math.round(Number(budgets[0].spent_usd) * USD) };
+    };
+    const gate = new Gate();
+    const [first, ...rest] = chatEvents('a long answer');
+    scene.simulator.always(respond.stream(first, gate, ...rest));
+    const streams = await repeat(STREAMS, () => openChat(leaving, key, MODEL, { stream: true }));
+    expect(new Set(streams.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await readUse()).toEqual({ open: STREAMS, held: COST, spent: 0 });
+    expect((await chat(staying, key, MODEL)).status).toBe(429);
+
+    leaving.child.kill('SIGTERM');
+    await waitFor(() => isRefused(leaving.url), { what: 'new connections to be refused' });
+    // They go on being counted while they last.
+    expect((await chat(staying, key, MODEL)).status).toBe(429);
+    gate.open();
+    for (const text of await Promise.all(streams.map((stream) => stream.text()))) {
+      expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
+      expect(text).not.toContain('error');
+    }
+    await waitFor(() => leaving.exitCode !== null || leaving.child.signalCode !== null, { what: 'the process to end', timeoutMs: SOON_MS });
+    expect(leaving.exitCode).toBe(0);
+    // At once, and not when leases end that nobody renews: what has ended has told so.
+    expect(await readUse()).toEqual({ open: 0, held: 0, spent: COST });
+    expect(await scene.sumLedger(id)).toEqual({ rows: STREAMS, requests: STREAMS, costNanos: COST });
+    const statuses = await scene.query<{ status: string }>('SELECT DISTINCT status FROM usage_records WHERE key_id = $1', [id]);
+    expect(statuses).toEqual([{ status: 'succeeded' }]);
+    scene.simulator.reset();
+    expect((await chat(staying, key, MODEL)).status).toBe(200);
   });
 });

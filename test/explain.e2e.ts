@@ -39,7 +39,7 @@ describe.each([
       admitted: true,
       refusal: null,
       key: { public_id: key.slice('sk-weir-'.length, key.indexOf('_')), organization_id: organizationId, project_id: null },
-      route: { model: PRICED, targets: [{ upstream: `upstream of ${PRICED}`, upstream_model: `upstream-${PRICED}`, enabled: true }] },
+      route: { model: PRICED, targets: [{ upstream_model: `upstream-${PRICED}`, enabled: true }] },
       estimate: { most_output_tokens: 50, most_cost_usd: '0.0101', least_hold_usd: '0.0101' },
     });
     expect(answer.body.limits.map(({ limit, scope, used, remaining }: JsonValue) => [limit, scope, used, remaining])).toEqual(

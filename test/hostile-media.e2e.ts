@@ -41,3 +41,22 @@ describe('a caller that names sound, film or a document elsewhere', () => {
     expect(await waitForUsageRows(scene.weir, `key_id=${id}`, 1)).toMatchObject([{ error_code: null }]);
   });
 });
+
+describe('a caller that caps its output by a name that the upstream does not know', () => {
+  let scene: MeterScene;
+
+  beforeAll(async () => {
+    scene = await MeterScene.start({ withRedis: false });
+    await scene.makeModel(MODEL, { output_per_million_usd: 1000 });
+  });
+  afterAll(() => scene.stop());
+
+  it.each([{ max_completion_tokens: 3 }, { max_completion_tokens: 3, max_tokens: null }, { max_completion_tokens: 2, max_tokens: 3 }])('%j: the upstream is told by the name that it knows', async (fields) => {
+    const { key } = await scene.makeKey(MODEL, { budgets: [{ amount_usd: '0.05', period: 'month' }] });
+    scene.simulator.reset();
+    expect((await chat(scene.weir, key, MODEL, { fields })).status).toBe(200);
+    const [{ json, text }] = scene.simulator.calls;
+    expect(json.max_tokens).toBe(3);
+    expect(text.split('"max_tokens"')).toHaveLength(2);
+  });
+});

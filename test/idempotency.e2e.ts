@@ -100,7 +100,7 @@ describe('Idempotency-Key over two processes', () => {
     expect(headers.get('x-ratelimit-remaining-requests')).toBe('4');
     expect((await askAgain(1, key, name)).text).toBe(text);
     expect(scene.simulator.calls).toHaveLength(1);
-    expect((await scene.sumLedger(id)).rows).toBe(1);
+    await waitFor(async () => (await scene.sumLedger(id)).rows === 1);
   });
 
   it('of twenty at once on both processes runs one', async () => {

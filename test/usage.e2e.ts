@@ -231,7 +231,7 @@ describe('what thirty mixed calls used', () => {
 
   it('is the same in /admin/requests, page by page', async () => {
     const views = await readAll('/requests');
-    const toLine = (row: Row | JsonValue): string => [row.request_id, row.attempt, row.organization_id, row.project_id, row.key_id, row.model, row.status, count(row.input_tokens), count(row.cached_input_tokens), count(row.output_tokens), row.estimated, count(row.cost_nanos), row.units?.reasoning_tokens ?? 0].join(' ');
+    const toLine = (row: JsonValue): string => [row.request_id, row.attempt, row.organization_id, row.project_id, row.key_id, row.model, row.status, count(row.input_tokens), count(row.cached_input_tokens), count(row.output_tokens), row.estimated, count(row.cost_nanos), row.units?.reasoning_tokens ?? 0].join(' ');
     expect(views.map(toLine).sort()).toEqual(rows.map(toLine).sort());
     const [first] = views;
     expect(await readAll(`/requests?request_id=${first.request_id}`)).toContainEqual(first);

@@ -110,6 +110,19 @@ export class MeterScene {
     }
   }
 
+  /** Every key of Redis, and what is in it. */
+  async readRedis(): Promise<string[]> {
+    if (this.redis === null) return [];
+    const client = new Redis(this.redis.url);
+    try {
+      const keys = await client.keys('*');
+      const values = await Promise.all(keys.map(async (key) => (await client.dumpBuffer(key))?.toString('latin1') ?? ''));
+      return [...keys, ...values];
+    } finally {
+      client.disconnect();
+    }
+  }
+
   async sumLedger(keyId: string): Promise<LedgerSum> {
     const [sum] = await this.query<Record<'rows' | 'requests' | 'cost', string>>(
       'SELECT count(*) AS rows, count(DISTINCT request_id) AS requests, coalesce(sum(cost_nanos), 0) AS cost FROM usage_records WHERE key_id = $1',

@@ -1,9 +1,9 @@
 import { type Caller } from '@weir/access';
-import { type Budget, type ModelId, type Nanos, NANOS_PER_USD, NO_LIMITS, type OrganizationId, type ProxyKeyId, Secret, systemClock, type UpstreamId, type UsageUnits, uuidV7, WeirError, zeroUsage } from '@weir/kernel';
+import { type Budget, type ModelId, type Nanos, NANOS_PER_USD, NO_LIMITS, type Operation, type OrganizationId, type ProxyKeyId, Secret, systemClock, type UpstreamId, type UsageUnits, uuidV7, WeirError, zeroUsage } from '@weir/kernel';
 import { parseModelPrice, PriceTable } from '@weir/ledger';
 import { type Meter, openMeter } from '@weir/limits';
 import { type ModelRoute } from '@weir/upstreams';
-import { OPERATION_DEFINITIONS } from '../operations';
+import { OPERATION_DEFINITIONS, type OperationDefinition } from '../operations';
 import { CallMeter, type Charge } from './call-meter';
 import { CallPlans } from './call-plans';
 import { type RelayCall } from './relay-call';
@@ -11,7 +11,7 @@ import { parseRequestFacts } from './request-facts';
 import { type Road } from './road';
 import { RoutePrices } from './route-prices';
 
-const [chat] = OPERATION_DEFINITIONS;
+const CHAT = { model: 'm', messages: [{ role: 'user', content: 'x' }] };
 /** A token of output costs 1,000 nano-dollars, the rest nothing. */
 const PRICE = { output_per_million_usd: 1 };
 const TOKEN_NANOS = 1_000;
@@ -23,6 +23,12 @@ const prices = new RoutePrices(new PriceTable());
 let keys = 0;
 
 afterAll(() => Promise.all(meters.map((meter) => meter.close())));
+
+function getDefinition(operation: Operation): OperationDefinition {
+  const definition = OPERATION_DEFINITIONS.find((each) => each.operation === operation);
+  if (definition === undefined) throw new Error(`no operation ${operation}`);
+  return definition;
+}
 
 /** What the ledger was told of holds. */
 class HoldLog {
@@ -36,7 +42,7 @@ interface Scene {
   readonly meter: Meter;
   readonly ledger: HoldLog;
   readonly route: ModelRoute;
-  begin(fields?: object): CallMeter;
+  begin(fields?: object, body?: { readonly prompt: string } | typeof CHAT): CallMeter;
   spentNanos(): Promise<Nanos | undefined>;
   heldNanos(): Promise<Nanos | undefined>;
 }
@@ -70,8 +76,9 @@ function openScene({ amountNanos, modelPrice = PRICE, meter = openHere() }: { am
   const route: ModelRoute = { id: 'm' as ModelId, name: 'm', operation: 'chat', strategy: 'weighted', targets: [{ upstreamModel: 'u', weight: 100, priority: 0, upstream }], price: modelPrice, limits: NO_LIMITS };
   const ledger = new HoldLog();
   const road = { meter, ledger, plans, prices } as unknown as Road;
-  const begin = (fields: object = {}): CallMeter => {
-    const facts = parseRequestFacts(Buffer.from(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x' }], ...fields })), chat, null);
+  const begin: Scene['begin'] = (fields = {}, body = CHAT) => {
+    const operation = 'prompt' in body ? 'completions' : 'chat';
+    const facts = parseRequestFacts(Buffer.from(JSON.stringify({ ...body, ...fields, model: 'm' })), getDefinition(operation), null);
     return new CallMeter({ road, requestId: uuidV7(Date.now()), facts, startedAtMs: Date.now() } as unknown as RelayCall, caller, route);
   };
   const readBudget = async () => (await meter.use(plans.get(caller, route, 'm', Date.now()).plan)).budgets[0];
@@ -86,8 +93,8 @@ function openHere(): Meter {
 
 const usageOf = (outputTokens: number, inputTokens = 10): UsageUnits => ({ ...zeroUsage(), inputTokens, outputTokens, requests: 1 });
 
-async function admit(scene: Scene, fields?: object): Promise<CallMeter> {
-  const call = scene.begin(fields);
+async function admit(scene: Scene, ...request: Parameters<Scene['begin']>): Promise<CallMeter> {
+  const call = scene.begin(...request);
   const admission = await call.admit('o', Date.now());
   expect(admission.admitted).toBe(true);
   return call;
@@ -211,11 +218,19 @@ describe('a stream that outruns its hold', () => {
   });
 
   it('is not cut for an output whose price rounds to nothing', async () => {
-    // A token costs a thousandth of a nano-dollar.
-    const cheap = { output_per_million_usd: '0.000001' };
+    // A token costs a thousandth of a nano-dollar, of input as well as of output.
+    const cheap = { input_per_million_usd: '0.000001', output_per_million_usd: '0.000001' };
     const call = await admit(openScene({ amountNanos: 1_000, modelPrice: cheap }), { max_tokens: 2_000 });
     expect(call.outrunBytes).toBe(2_000 * 8);
     for (let chunk = 0; chunk < 3; chunk++) expect(await outrun(call)).toBe(false);
+  });
+
+  it('is also one whose cap is 0, which some servers take for none', async () => {
+    const call = await admit(openScene({ amountNanos: 300 * TOKEN_NANOS }), { max_tokens: 0 }, { prompt: 'x' });
+    expect(call.outrunBytes).toBe(0);
+    expect(await outrun(call)).toBe(false);
+    expect(await outrun(call)).toBe(false);
+    expect(await outrun(call)).toBe(true);
   });
 
   it('is never one without a budget, or where output costs nothing', async () => {

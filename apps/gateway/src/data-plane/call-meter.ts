@@ -35,12 +35,10 @@ export class CallMeter implements Demand {
   outrunBytes = Infinity;
 
   private readonly road: Road;
-  private readonly price: ModelPrice | null;
   private readonly callPlan: CallPlan;
   private grant: Grant | null = null;
   private chargedNanos: Nanos = 0;
   private chargedTokens = 0;
-  private isSettled = false;
   private isExtending = false;
 
   /** @throws WeirError model_not_priced under a budget */
@@ -53,7 +51,6 @@ export class CallMeter implements Demand {
     if (this.hasBudget && bounds.price === null) {
       throw new WeirError('model_not_priced', { message: `The model has no price, so that it cannot be used under a budget.`, param: 'model' });
     }
-    this.price = bounds.price;
     this.estimate = new Estimate(facts, bounds);
     this.tokens = this.estimate.tokens;
     this.leastNanos = this.estimate.leastNanos;
@@ -174,10 +171,9 @@ export class CallMeter implements Demand {
     return this.estimate.toOutputNanos(tokens);
   }
 
-  /** Gives back what was not used. Once; whatever was admitted must come here in the end. */
+  /** Gives back what was not used; again does nothing. Whatever was admitted must come here in the end. */
   settle(): void {
-    if (this.grant === null || this.isSettled) return;
-    this.isSettled = true;
+    if (this.grant === null) return;
     // Without a budget there is no hold, and no bound to what an upstream may say that it costs.
     this.road.meter.settle(this.grant, { tokens: this.chargedTokens, nanos: this.hasBudget ? this.chargedNanos : 0 });
   }

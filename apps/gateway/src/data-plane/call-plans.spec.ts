@@ -69,10 +69,10 @@ describe('a plan is made once', () => {
     const [caller, route] = [withBudget(), toRoute()];
     const plan = plans.get(caller, route, 'm', NOON_MS);
     expect(plans.get(caller, route, 'm', MIDNIGHT_MS - 1)).toBe(plan);
+    expect(dayOf(plans.get(caller, route, 'm', MIDNIGHT_MS))).toBe('2026-11-22');
     expect(plans.get(withBudget(), route, 'm', NOON_MS)).not.toBe(plan);
     expect(plans.get(caller, route, 'other', NOON_MS)).not.toBe(plan);
     expect(plans.get(caller, toRoute({ ...NO_LIMITS, concurrency: 1 }), 'm', NOON_MS)).not.toBe(plan);
-    expect(dayOf(plans.get(caller, route, 'm', MIDNIGHT_MS))).toBe('2026-11-22');
   });
 
   it('and a request that began before midnight neither gets the plan of today nor takes its place', () => {
