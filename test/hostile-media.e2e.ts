@@ -34,8 +34,8 @@ describe('a caller that names sound, film or a document elsewhere', () => {
     expect(await waitForUsageRows(scene.weir, `key_id=${large.id}`, 1)).toMatchObject([{ error_code: null }]);
   });
 
-  it('in its own bytes: is held by their number', async () => {
-    const { id, key } = await scene.makeKey(MODEL, { budgets: [{ amount_usd: '0.05', period: 'month' }] });
+  it('in its own bytes: is held as one elsewhere, and pays for what it is', async () => {
+    const { id, key } = await scene.makeKey(MODEL, { budgets: [{ amount_usd: 10, period: 'month' }] });
     const messages = user({ type: 'input_audio', input_audio: { data: Buffer.alloc(900).toString('base64'), format: 'wav' } });
     expect((await chat(scene.weir, key, MODEL, { fields: { messages, max_tokens: 1 } })).status).toBe(200);
     expect(await waitForUsageRows(scene.weir, `key_id=${id}`, 1)).toMatchObject([{ error_code: null }]);

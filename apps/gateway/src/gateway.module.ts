@@ -142,7 +142,7 @@ function joinMeter(imports: NonNullable<ModuleMetadata['imports']>, parts: Gatew
         budgetSource: new LedgerBudgetSource(writer, rollups),
         windowSource: new LedgerWindowSource(rollups, pool, clock),
         onAvailability: toAvailabilityLog(parts),
-        tellsLanded: true,
+        tellsLanded: redis !== null,
         beforeSend: () => writer.writePending(),
         onSettled: (requestId) => writer.releaseHold(requestId),
         onBudget: (organizationId, limit, state) => alerts.noticeSpent(organizationId, limit, state),

@@ -173,7 +173,7 @@ async function followChanges(application: NestExpressApplication, url: string, p
 async function recoverMeter(application: NestExpressApplication, { redis, logger }: GatewayParts): Promise<void> {
   const meter = application.get(Meter);
   const writer = application.get(LedgerWriter);
-  writer.tellLanded((requestId) => meter.landed(requestId));
+  if (redis !== null) writer.tellLanded((requestId) => meter.landed(requestId));
   await writer.recover(async (calls) => {
     await Promise.all(calls.map((call) => meter.settleRecovered(call)));
   });

@@ -85,7 +85,8 @@ export class RowUploader {
   }
 
   async #toNextParts(part: readonly string[], error: unknown): Promise<(readonly string[])[]> {
-    if (toInsertFailure(error) === 'passing') {
+    const failure = toInsertFailure(error);
+    if (failure === 'passing' || (failure === 'slow' && part.length === 1)) {
       await this.#waitForRetry(error);
       return [part];
     }

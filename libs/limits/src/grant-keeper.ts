@@ -210,7 +210,7 @@ export class GrantKeeper {
   #done(grant: Grant, settlement: Settlement, plan: LimitPlan, states: readonly BudgetState[]): void {
     const { onBudget, onPlanUsed, tellsLanded } = this.#options;
     this.#unknownToRedis.delete(grant.requestId);
-    if (tellsLanded) this.charges.keep(grant, settlement.nanos);
+    if (tellsLanded) this.charges.keep(grant, settlement.nanos, settlement.rows ?? 1);
     if (states.length === 0) return;
     onPlanUsed(plan);
     if (onBudget === undefined) return;

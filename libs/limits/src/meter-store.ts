@@ -135,6 +135,8 @@ export interface LimitPlan {
 export interface Settlement {
   readonly tokens: number;
   readonly nanos: Nanos;
+  /** How many rows of the ledger tell of it: `landed` is called for each; 1 when absent. */
+  readonly rows?: number;
 }
 
 /** One budget after something was settled in it. */

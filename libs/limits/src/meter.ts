@@ -188,6 +188,7 @@ export class Meter {
         else this.#settleRecovered(call, resolve);
       });
       this.#recoveries.set(call.requestId, recovery);
+      void recovery.finally(() => this.#recoveries.delete(call.requestId));
     }
     return recovery;
   }
@@ -380,7 +381,8 @@ export class Meter {
   }
 
   #settleRecovered({ requestId, organizationId, counters, chargedNanos, heldAtMs }: RecoveredCall, onDone: () => void): void {
-    const plan = toCounterPlan(organizationId, counters);
+    const plan = toKnownCounters(organizationId, counters);
+    if (plan === null) return onDone();
     const grant: Grant = { plan, requestId, tokens: 0, buckets: plan.limits.map(() => 0), heldNanos: chargedNanos };
     const isLost = this.#epoch === null || (heldAtMs !== undefined && heldAtMs < (this.#epoch.epochMs ?? 0) + LARGEST_SKEW_MS);
     this.#keeper.queue.push(grant, { tokens: 0, nanos: chargedNanos }, {
@@ -392,6 +394,15 @@ export class Meter {
     });
     // Counters of one's own are counted anew from the ledger after the next crash: nothing more needs to be kept of it.
     if (this.shared === null) onDone();
+  }
+}
+
+/** Null for counters that this version does not know: the ledger has the row, and the reconciliation brings it in. */
+function toKnownCounters(organizationId: string, counters: readonly string[]): LimitPlan | null {
+  try {
+    return toCounterPlan(organizationId, counters);
+  } catch {
+    return null;
   }
 }
 

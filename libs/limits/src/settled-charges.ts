@@ -8,6 +8,8 @@ const LARGEST_COUNT = 500_000;
 export interface SettledCharge {
   readonly grant: Grant;
   readonly nanos: Nanos;
+  /** Of its rows, how many are not in the ledger yet. */
+  missingRows: number;
 }
 
 /**
@@ -16,26 +18,35 @@ export interface SettledCharge {
  */
 export class SettledCharges {
   readonly #byRequestId = new Map<string, SettledCharge>();
-  /** In the ledger before they were settled. */
-  readonly #landedEarly = new Set<string>();
+  /** How many rows of calls that are not settled are in the ledger already. */
+  readonly #landedEarly = new Map<string, number>();
   readonly #budgetPlans = new WeakMap<LimitPlan, LimitPlan>();
 
   get size(): number {
     return this.#byRequestId.size;
   }
 
-  keep(grant: Grant, nanos: Nanos): void {
-    if (this.#landedEarly.delete(grant.requestId) || nanos === 0) return;
+  /** @param rows how many rows of the ledger tell of it */
+  keep(grant: Grant, nanos: Nanos, rows: number): void {
+    const missingRows = rows - (this.#landedEarly.get(grant.requestId) ?? 0);
+    this.#landedEarly.delete(grant.requestId);
+    if (missingRows <= 0 || nanos === 0) return;
     const plan = this.#toBudgetPlan(grant.plan);
     if (plan.limits.length === 0) return;
-    if (this.#byRequestId.size >= LARGEST_COUNT) for (const oldest of this.#byRequestId.keys()) return this.#replace(oldest, grant, nanos);
-    this.#byRequestId.set(grant.requestId, toCharge(plan, grant, nanos));
+    if (this.#byRequestId.size >= LARGEST_COUNT) for (const oldest of this.#byRequestId.keys()) return this.#replace(oldest, toCharge(plan, grant, nanos, missingRows));
+    this.#byRequestId.set(grant.requestId, toCharge(plan, grant, nanos, missingRows));
   }
 
   /** @param isOpen whether it is still to be settled. */
   land(requestId: string, isOpen: boolean): void {
-    if (isOpen) this.#landedEarly.add(requestId);
-    else this.#byRequestId.delete(requestId);
+    if (isOpen) {
+      this.#landedEarly.set(requestId, (this.#landedEarly.get(requestId) ?? 0) + 1);
+      return;
+    }
+    const charge = this.#byRequestId.get(requestId);
+    if (charge === undefined) return;
+    charge.missingRows -= 1;
+    if (charge.missingRows <= 0) this.#byRequestId.delete(requestId);
   }
 
   /** All of them, to be put back and settled once more; they are kept again when that is done. */
@@ -49,9 +60,9 @@ export class SettledCharges {
     return this.#byRequestId.values();
   }
 
-  #replace(oldest: string, grant: Grant, nanos: Nanos): void {
+  #replace(oldest: string, charge: SettledCharge): void {
     this.#byRequestId.delete(oldest);
-    this.#byRequestId.set(grant.requestId, toCharge(this.#toBudgetPlan(grant.plan), grant, nanos));
+    this.#byRequestId.set(charge.grant.requestId, charge);
   }
 
   /** Its leases and tokens were given back for good. */
@@ -65,6 +76,6 @@ export class SettledCharges {
   }
 }
 
-function toCharge(plan: LimitPlan, { requestId }: Grant, nanos: Nanos): SettledCharge {
-  return { grant: { plan, requestId, tokens: 0, buckets: plan.limits.map(() => 0), heldNanos: nanos }, nanos };
+function toCharge(plan: LimitPlan, { requestId }: Grant, nanos: Nanos, missingRows: number): SettledCharge {
+  return { missingRows, grant: { plan, requestId, tokens: 0, buckets: plan.limits.map(() => 0), heldNanos: nanos }, nanos };
 }

@@ -67,7 +67,7 @@ async function runAttempt(call: RelayCall, place: AttemptPlace, prepared: Prepar
   const { candidate } = attempt;
   const { upstream } = candidate.target;
   const { isStream } = call.facts;
-  const body = toUpstreamBody(call.facts, prepared, upstream.address.options, place.meter.outputCap);
+  const body = toUpstreamBody(call.facts, prepared, upstream.address.options, place.meter);
   const timeoutMs = upstream.timeoutMs ?? configuration.requestTimeoutMs;
   const bodyTimeoutMs = isStream ? (upstream.streamTimeoutMs ?? configuration.streamTimeoutMs) : timeoutMs;
   // A stream may last as long as it keeps talking, but its first event must come; a whole answer must come whole.
@@ -92,14 +92,16 @@ async function runAttempt(call: RelayCall, place: AttemptPlace, prepared: Prepar
 }
 
 /** The caller's bytes, with the model's name at the upstream, the cap that its budget affords and, in a stream, the wish for usage. */
-function toUpstreamBody(facts: RequestFacts, prepared: PreparedCall, options: Readonly<Record<string, unknown>>, outputCap: number | null): Buffer {
+function toUpstreamBody(facts: RequestFacts, prepared: PreparedCall, options: Readonly<Record<string, unknown>>, { outputCap, hasBudget: holdsMoney }: CallMeter): Buffer {
   const model = toModelSplice(facts, prepared.upstreamModelJson);
   const usage = options.stream_usage === false ? null : facts.streamUsageSplice;
-  if (model === null && usage === null && outputCap === null) return facts.body;
+  const cap = outputCap ?? (holdsMoney && prepared.outputCapName === 'max_tokens' && !facts.hasMaxTokens ? facts.outputCap : null);
+  if (model === null && usage === null && cap === null) return facts.body;
   const splices: Splice[] = [];
   if (model !== null) splices.push(model);
   if (usage !== null) splices.push(usage);
-  if (outputCap !== null) splices.push(toCapSplice(facts, prepared.outputCapName, outputCap));
+  // Money is held for the cap: an upstream that does not know its newer name must be told by the older.
+  if (cap !== null) splices.push(toCapSplice(facts, prepared.outputCapName, cap));
   if (splices.length > 1) splices.sort((one, other) => one.start - other.start);
   return spliceMembers(facts.body, splices);
 }

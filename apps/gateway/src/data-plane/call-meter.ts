@@ -39,6 +39,8 @@ export class CallMeter implements Demand {
   private grant: Grant | null = null;
   private chargedNanos: Nanos = 0;
   private chargedTokens = 0;
+  /** Rows that its attempts have made. */
+  private rows = 0;
   private isExtending = false;
 
   /** @throws WeirError model_not_priced under a budget */
@@ -50,6 +52,11 @@ export class CallMeter implements Demand {
     this.callPlan = this.road.plans.get(caller, route, facts.model, call.startedAtMs);
     if (this.hasBudget && bounds.price === null) {
       throw new WeirError('model_not_priced', { message: `The model has no price, so that it cannot be used under a budget.`, param: 'model' });
+    }
+    // A price of the model's own is its owner's word for all that its calls cost.
+    if (this.hasBudget && facts.unpricedMember !== null && route.price === null) {
+      const message = `The parameter '${facts.unpricedMember}' costs what the price of tokens does not cover, so that it cannot be used under a budget.`;
+      throw new WeirError('invalid_request', { message, param: facts.unpricedMember });
     }
     this.estimate = new Estimate(facts, bounds);
     this.tokens = this.estimate.tokens;
@@ -129,6 +136,7 @@ export class CallMeter implements Demand {
 
   /** Charges what an attempt used. Only a charge that the hold does not cover makes anybody wait. */
   charge(price: ModelPrice | null, usage: UsageUnits): Charge | Promise<Charge> {
+    this.rows += 1;
     this.chargedTokens += usage.inputTokens + usage.outputTokens;
     if (price === null) return UNPRICED;
     const nanos = toCost(price, usage);
@@ -175,7 +183,7 @@ export class CallMeter implements Demand {
   settle(): void {
     if (this.grant === null) return;
     // Without a budget there is no hold, and no bound to what an upstream may say that it costs.
-    this.road.meter.settle(this.grant, { tokens: this.chargedTokens, nanos: this.hasBudget ? this.chargedNanos : 0 });
+    this.road.meter.settle(this.grant, { tokens: this.chargedTokens, nanos: this.hasBudget ? this.chargedNanos : 0, rows: this.rows });
   }
 }
 

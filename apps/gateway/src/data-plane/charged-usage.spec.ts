@@ -6,7 +6,7 @@ const reportedUsage = { ...zeroUsage(), inputTokens: 30, outputTokens: 7, reques
 const POLICIES: readonly AbortedCallCharge[] = ['estimate', 'input', 'none'];
 
 function toEnd(end: Partial<AttemptEnd>): AttemptEnd {
-  return { status: 'succeeded', reportedUsage: null, reachedUpstream: true, requestTextBytes: 101, outputTextBytes: 0, worstUsage, ...end };
+  return { status: 'succeeded', reportedUsage: null, reachedUpstream: true, isTimeout: false, requestTextBytes: 101, outputTextBytes: 0, worstUsage, ...end };
 }
 
 const estimated = (inputTokens: number, outputTokens: number) => ({ usage: { ...zeroUsage(), inputTokens, outputTokens, requests: 1 }, estimated: true });
@@ -20,7 +20,7 @@ describe('what an attempt is charged for', () => {
   });
 
   it.each(POLICIES)('is estimated from what passed through where the upstream told none (%s)', (policy) => {
-    for (const status of ['succeeded', 'failed', 'aborted'] as const) {
+    for (const status of ['succeeded', 'failed'] as const) {
       expect(toChargedUsage(toEnd({ status, outputTextBytes: 401 }), policy)).toEqual(estimated(26, 101));
     }
     expect(toChargedUsage(toEnd({ status: 'succeeded' }), policy)).toEqual(estimated(26, 0));
@@ -39,5 +39,20 @@ describe('what an attempt is charged for', () => {
     expect(toChargedUsage(end, 'estimate')).toEqual({ usage: worstUsage, estimated: true });
     expect(toChargedUsage(end, 'input')).toEqual(estimated(26, 0));
     expect(toChargedUsage(end, 'none')).toEqual(nothing);
+  });
+
+  it('is the worst where the caller left after some output and the policy says so: more may have been thought than was said', () => {
+    const end = toEnd({ status: 'aborted', outputTextBytes: 401 });
+    expect(toChargedUsage(end, 'estimate')).toEqual({ usage: worstUsage, estimated: true });
+    expect(toChargedUsage(end, 'input')).toEqual(estimated(26, 101));
+    expect(toChargedUsage(end, 'none')).toEqual(estimated(26, 101));
+  });
+
+  it('is by the policy where the time was up: the upstream may be at work, and bill for it', () => {
+    const end = toEnd({ status: 'failed', isTimeout: true });
+    expect(toChargedUsage(end, 'estimate')).toEqual({ usage: worstUsage, estimated: true });
+    expect(toChargedUsage(end, 'input')).toEqual(estimated(26, 0));
+    expect(toChargedUsage(end, 'none')).toEqual(nothing);
+    expect(toChargedUsage({ ...end, reachedUpstream: false }, 'estimate')).toEqual(nothing);
   });
 });

@@ -10,6 +10,8 @@ export interface AttemptEnd {
   readonly reportedUsage: UsageUnits | null;
   /** False when it ended before the upstream had the request. */
   readonly reachedUpstream: boolean;
+  /** It took too long: the upstream may well be at work, and bill for it. */
+  readonly isTimeout: boolean;
   /** Bytes of language in the request. */
   readonly requestTextBytes: number;
   /** Bytes of language that the upstream sent. */
@@ -32,12 +34,15 @@ const BYTES_PER_TOKEN = 4;
  * - what the upstream reports, however the attempt ended;
  * - else what passed through: of a whole answer, and of one that broke off, whoever broke it;
  * - nothing where it failed before any output;
- * - by `policy` where the caller left before any output: what the upstream did is not known then.
+ * - by `policy` where the caller left, or the time was up, before any output: what the upstream did is
+ *   not known then. `estimate` counts for a caller that left after some output, too: more may have been
+ *   thought than was said.
  */
 export function toChargedUsage(end: AttemptEnd, policy: AbortedCallCharge): ChargedUsage {
   if (end.reportedUsage !== null) return { usage: end.reportedUsage, estimated: false };
+  if (end.status === 'aborted' && end.outputTextBytes > 0 && policy === 'estimate') return { usage: end.worstUsage, estimated: true };
   if (end.status === 'succeeded' || end.outputTextBytes > 0) return toRelayed(end);
-  if (end.status === 'failed' || !end.reachedUpstream) return toNothing();
+  if ((end.status === 'failed' && !end.isTimeout) || !end.reachedUpstream) return toNothing();
   switch (policy) {
     case 'estimate':
       return { usage: end.worstUsage, estimated: true };

@@ -10,7 +10,6 @@ import { OPERATION_DEFINITIONS } from '../operations';
 import { BodyReader } from './body-reader';
 import { type CallPlan } from './call-plans';
 import { Estimate } from './estimate';
-import { toHeaderName } from './prepared-call';
 import { authenticate } from './relay';
 import { parseRequestFacts, type RequestFacts } from './request-facts';
 import { type Road } from './road';
@@ -98,7 +97,7 @@ function toRouteView(road: Road, route: ModelRoute, model: string, nowMs: number
       const upstreamModel = toUpstreamModel(target, route.name, model);
       const price = road.prices.findPrice(route, target, upstreamModel, nowMs);
       const rate: unknown = price === null ? null : JSON.parse(toTier(price, 0).rateJson);
-      return { upstream: toHeaderName(target.upstream.name), upstream_model: scrubSecrets(upstreamModel), weight: target.weight, enabled: target.upstream.enabled, price: rate };
+      return { upstream: scrubSecrets(target.upstream.name), upstream_model: scrubSecrets(upstreamModel), weight: target.weight, enabled: target.upstream.enabled, price: rate };
     }),
   };
 }

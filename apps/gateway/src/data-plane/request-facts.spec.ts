@@ -1,5 +1,5 @@
 import { OPERATION_DEFINITIONS, type OperationDefinition } from '../operations';
-import { parseRequestFacts } from './request-facts';
+import { parseRequestFacts, type RequestFacts } from './request-facts';
 
 const [chat, completions, embeddings] = ['chat', 'completions', 'embeddings'].map((name) => getDefinition(name));
 
@@ -49,6 +49,29 @@ describe('a key that a server may take for another', () => {
 
   it('is none when it is the same one, written with escapes', () => {
     expect(parse('"mod\\u0065l":"a"')).toBe('a');
+  });
+});
+
+function toFacts(name: string, value: unknown): RequestFacts {
+  return parseRequestFacts(Buffer.from(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hi' }], [name]: value })), chat, null);
+}
+
+describe('a member that names other models', () => {
+  it.each(['models', 'fallbacks'])('%s is refused: neither the list of the key nor the price would know them', (name) => {
+    expect(() => toFacts(name, ['dearer'])).toThrow(expect.objectContaining({ code: 'invalid_request', param: name }));
+  });
+});
+
+describe('what the price of tokens does not cover', () => {
+  it.each<[string, unknown]>([['service_tier', 'priority'], ['web_search_options', {}], ['search_parameters', {}], ['plugins', []], ['audio', {}], ['n_predict', 9], ['max_new_tokens', 9], ['max_output_tokens', 9]])(
+    '%s is noticed',
+    (name, value) => {
+      expect(toFacts(name, value).unpricedMember).toBe(name);
+    },
+  );
+
+  it.each<[string, unknown]>([['service_tier', 'auto'], ['service_tier', null], ['service_tier', 'flex'], ['audio', null]])('%s: %j is the usual', (name, value) => {
+    expect(toFacts(name, value).unpricedMember).toBeNull();
   });
 });
 

@@ -18,6 +18,10 @@ export interface RequestFacts extends EstimateFacts {
   readonly textBytes: number;
   /** The caller's cap of a choice's output, in tokens; null when it set none. */
   readonly outputCap: number | null;
+  /** It is set as `max_tokens`, which every server knows. */
+  readonly hasMaxTokens: boolean;
+  /** The first member that buys what the price of tokens does not cover; null when there is none. */
+  readonly unpricedMember: string | null;
   readonly choiceCount: number;
   readonly promptCount: number;
   readonly imageCount: number;
@@ -46,6 +50,12 @@ const MAX_MODEL_CHARACTERS = 256;
 const CHECKED_MEMBERS = ['model', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'n', 'best_of', 'prompt'];
 /** As much as estimates allow a token of text. */
 const BYTES_PER_TOKEN_ID = 4;
+/** Some servers ask other models than `model`, or instead of it: neither the key's list nor the price would know them. */
+const OTHER_MODELS = ['models', 'fallbacks'];
+/** Members with which a call costs more than its tokens do, or whose cap on output is another than the meter's. */
+const UNPRICED_MEMBERS = ['web_search_options', 'search_parameters', 'plugins', 'audio', 'n_predict', 'max_new_tokens', 'max_output_tokens'];
+const USUAL_TIERS: readonly unknown[] = ['auto', 'default', 'flex', null];
+const NULL_START = 0x6e;
 const QUOTE = 0x22;
 const OPEN_BRACKET = 0x5b;
 const NO_EMPTY_CAPS: readonly EmptyCap[] = [];
@@ -63,6 +73,7 @@ export function parseRequestFacts(body: Buffer, definition: OperationDefinition,
     throw new WeirError('invalid_request', { message: 'The body must be a JSON object.' });
   }
   refuseOtherSpellings();
+  refuseOtherModels();
   const modelMember = scanner.findMember('model');
   const model = parseModel(deployment ?? readModel(modelMember));
   definition.checkBody(scanner);
@@ -80,13 +91,15 @@ export function parseRequestFacts(body: Buffer, definition: OperationDefinition,
     bodyBytes: body.length,
     textBytes: scanner.textBytes + BYTES_PER_TOKEN_ID * countTokenIds(body, definition.operation),
     outputCap: toOutputCap(maxCompletionTokens, maxTokens),
+    hasMaxTokens: maxTokens !== null,
+    unpricedMember: findUnpricedMember(),
     choiceCount: Math.max(parseChoiceCount(readMember('n'), 'n'), parseChoiceCount(readMember('best_of'), 'best_of')),
     promptCount: definition.operation === 'completions' ? countPrompts() : 1,
     imageCount: scanner.imageCount,
     fileCount: scanner.fileCount,
     hasTools: scanner.findMember('tools') !== -1 || scanner.findMember('functions') !== -1,
     membersEnd: scanner.memberValueEnd(scanner.memberCount - 1),
-    emptyCaps: maxCompletionTokens === null && maxTokens === null ? findEmptyCaps() : NO_EMPTY_CAPS,
+    emptyCaps: maxTokens === null ? findEmptyCaps() : NO_EMPTY_CAPS,
     modelStart: modelMember === -1 ? 0 : scanner.memberValueStart(modelMember),
     modelEnd: modelMember === -1 ? 0 : scanner.memberValueEnd(modelMember),
     streamUsageSplice: isStream ? toStreamUsageSplice(streamOptions) : null,
@@ -110,6 +123,22 @@ export function toCapSplice(facts: RequestFacts, name: string, cap: number): Spl
   return { start: facts.membersEnd, end: facts.membersEnd, text: `,"${name}":${cap}` };
 }
 
+function refuseOtherModels(): void {
+  for (const name of OTHER_MODELS) {
+    if (scanner.findMember(name) === -1) continue;
+    throw new WeirError('invalid_request', { message: `The parameter '${name}' is not supported: a request is for one model.`, param: name });
+  }
+}
+
+function findUnpricedMember(): string | null {
+  for (const name of UNPRICED_MEMBERS) {
+    const member = scanner.findMember(name);
+    if (member !== -1 && scanner.memberFirstByte(member) !== NULL_START) return name;
+  }
+  const tier = scanner.findMember('service_tier');
+  return tier === -1 || USUAL_TIERS.includes(scanner.parseMember(tier)) ? null : 'service_tier';
+}
+
 /** A member's value; undefined when it is absent. For small ones. */
 function readMember(name: string): unknown {
   const member = scanner.findMember(name);
@@ -120,7 +149,7 @@ function findEmptyCaps(): readonly EmptyCap[] {
   const caps: EmptyCap[] = [];
   for (const name of ['max_tokens', 'max_completion_tokens']) {
     const member = scanner.findMember(name);
-    if (member !== -1) caps.push({ name, start: scanner.memberValueStart(member), end: scanner.memberValueEnd(member) });
+    if (member !== -1 && scanner.memberFirstByte(member) === NULL_START) caps.push({ name, start: scanner.memberValueStart(member), end: scanner.memberValueEnd(member) });
   }
   return caps.length === 0 ? NO_EMPTY_CAPS : caps;
 }

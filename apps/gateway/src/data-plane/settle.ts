@@ -42,6 +42,7 @@ export function settleAttempt(call: RelayCall, place: AttemptPlace, failure: Att
       status,
       reportedUsage: place.attempt.usage,
       reachedUpstream: place.attempt.reachedUpstream,
+      isTimeout: failure?.isTimeout === true,
       requestTextBytes: call.facts.textBytes,
       outputTextBytes: place.attempt.outputTextBytes,
       worstUsage: place.meter.estimate.worstUsage,

@@ -48,9 +48,8 @@ export interface SpoolWriterOptions {
 }
 
 /**
- * Gathers records and writes them with one write: intents at the end of the tick, when the microtasks
- * of all admissions of a batch have run; everything else at the end of the turn, or with whatever is
- * written before.
+ * Gathers the records of a turn of the event loop and writes them with one write at its end, when all
+ * sockets that had something to say were heard; or before, when somebody must have them written.
  */
 export class SpoolWriter {
   readonly #options: SpoolWriterOptions;
@@ -62,7 +61,6 @@ export class SpoolWriter {
   /** Holds that could not be written, by request id. */
   readonly #unwrittenHolds = new Map<string, string>();
   #departures: { readonly depart: Depart; readonly error: Error | null }[] = [];
-  #isTickPlanned = false;
   #isTurnPlanned = false;
 
   constructor(options: SpoolWriterOptions) {
@@ -77,9 +75,7 @@ export class SpoolWriter {
     const body = `I${toUsageRowText(record)}`;
     this.#lines += toSpoolLine(body);
     this.#intents.push({ requestId: record.requestId, attempt: record.attempt, body, depart });
-    if (this.#isTickPlanned) return;
-    this.#isTickPlanned = true;
-    process.nextTick(this.#endTick);
+    this.#planTurn();
   }
 
   append(record: UsageRecord): void {
@@ -128,11 +124,6 @@ export class SpoolWriter {
 
   readonly #endTurn = (): void => {
     this.#isTurnPlanned = false;
-    this.#write();
-  };
-
-  readonly #endTick = (): void => {
-    this.#isTickPlanned = false;
     this.#write();
     const departures = this.#departures;
     this.#departures = [];
@@ -183,7 +174,7 @@ export class SpoolWriter {
     return batch;
   }
 
-  /** They leave when the tick ends: never inside whatever has made this write. */
+  /** They leave when the turn ends: never inside whatever has made this write. */
   #planDepartures(intents: readonly WaitingIntent[], error: Error | null): void {
     for (const { depart } of intents) this.#departures.push({ depart, error });
   }
