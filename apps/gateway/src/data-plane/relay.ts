@@ -78,11 +78,12 @@ export class Relay {
   private async admit(call: RelayCall, caller: Caller, route: ModelRoute): Promise<CallMeter> {
     const meter = new CallMeter(call, caller, route);
     call.meter = meter;
+    const askedMs = call.monotonicMs();
     const asked = meter.admit(caller.organizationId, call.startedAtMs);
     if (asked instanceof Promise) {
-      const askedMs = call.monotonicMs();
       call.admission = await asked;
-      this.road.metrics.limiterDecided('redis', call.monotonicMs() - askedMs);
+      // In one process it waits only where a budget must be counted from the ledger first.
+      this.road.metrics.limiterDecided(this.road.meter.isShared ? 'redis' : 'local', call.monotonicMs() - askedMs);
     } else call.admission = asked;
     requireAdmitted(call.admission);
     if (call.isClosed) throw new WeirError('client_closed_request');

@@ -114,7 +114,7 @@ describe('LedgerWriter and its spool', () => {
     expect(writes).toHaveBeenCalledTimes(1);
   });
 
-  it('has holds written when it says so, and lets an attempt depart in a tick of its own', async () => {
+  it('has holds written when it says so, and lets an attempt depart when the turn ends', async () => {
     const writer = createWriter();
     const record = toExampleRecord();
     const departures: unknown[] = [];

@@ -6,7 +6,7 @@ import { type HoldRecord, type OpenCalls, toHoldBody, toHoldText } from './open-
 import { type SegmentLog, type SpoolPosition } from './segment-log';
 import { toSpoolLine } from './spool-record';
 
-/** Called once, in a tick of its own: with null when the intent is written, else nothing may be sent. Must not throw: others depart after it. */
+/** Called once, at the end of a turn of the event loop: with null when the intent is written, else nothing may be sent. Must not throw: others depart after it. */
 export type Depart = (error: Error | null) => void;
 
 /** The row of an attempt that is over. */
