@@ -1,6 +1,6 @@
+import { readChatUsage } from '@weir/wire';
 import { OPENAI_PATHS } from '../openai/openai-paths';
 import { readOpenAiFailure } from '../openai/openai-failure';
-import { readOpenAiUsage } from '../openai/openai-usage';
 import { type Provider, type UpstreamAddress } from '../provider';
 
 /** The newest dated version of the inference API that is generally available. */
@@ -23,7 +23,7 @@ export const azure: Provider = {
   },
   toAuthorization: (secret) => ['api-key', secret.expose()],
   readFailure: readOpenAiFailure,
-  readUsage: readOpenAiUsage,
+  readUsage: readChatUsage,
 };
 
 function usesV1(address: UpstreamAddress): boolean {

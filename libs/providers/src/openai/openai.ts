@@ -1,7 +1,7 @@
+import { readChatUsage } from '@weir/wire';
 import { type Provider } from '../provider';
 import { readOpenAiFailure } from './openai-failure';
 import { OPENAI_PATHS } from './openai-paths';
-import { readOpenAiUsage } from './openai-usage';
 
 /** OpenAI's API (https://platform.openai.com/docs/api-reference). The base URL ends in `/v1`. */
 export const openai: Provider = {
@@ -9,5 +9,5 @@ export const openai: Provider = {
   toPath: (address, operation) => address.basePath + OPENAI_PATHS[operation],
   toAuthorization: (secret) => ['authorization', `Bearer ${secret.expose()}`],
   readFailure: readOpenAiFailure,
-  readUsage: readOpenAiUsage,
+  readUsage: readChatUsage,
 };

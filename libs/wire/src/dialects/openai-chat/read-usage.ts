@@ -1,28 +1,39 @@
-import { parseCount, zeroUsage } from '@weir/kernel';
+import { parseCount, type UsageUnits, zeroUsage } from '@weir/kernel';
 import { type ConversationUsage } from '../conversation';
 import { isJsonObject } from '../json-object';
 
 /**
- * Reads the `usage` of a chat answer. Null when it is absent or says what cannot be. As
- * `readOpenAiUsage` of the provider `openai`, which knows the deviations of compatible servers: cache
- * writes under several names, thinking that only `total_tokens` counts.
+ * Reads OpenAI's `usage` object (chat, completions and embeddings). Null when it is absent, or says
+ * what cannot be: a count that is negative, fractional, a text or beyond belief, more cached tokens
+ * than input, more reasoning than output. What is not believed is estimated, and marked so.
+ *
+ * Audio tokens stay inside input and output. Servers that speak OpenAI's API differ in two things:
+ * - Cache writes have several names, and a few count them beside the input: they are cut to what
+ *   the input leaves.
+ * - xAI and Gemini leave thinking out of `completion_tokens`, though they charge it as output; only
+ *   `total_tokens` has it. So what the total has more than input and output was thinking.
  */
-export function readChatUsage(usage: unknown): ConversationUsage | null {
+export function readChatUsage(usage: unknown): UsageUnits | null {
   if (!isJsonObject(usage)) return null;
   const inputTokens = parseCount(usage.prompt_tokens);
+  // Embeddings have no completion.
   const shownTokens = parseCount(usage.completion_tokens ?? 0);
-  const cachedTokens = parseCount(readDetail(usage.prompt_tokens_details, 'cached_tokens') ?? usage.cached_tokens ?? usage.prompt_cache_hit_tokens ?? 0);
-  const writtenTokens = parseCount(
-    readDetail(usage.prompt_tokens_details, 'cache_write_tokens') ?? readDetail(usage.prompt_tokens_details, 'cache_creation_tokens') ?? usage.cache_creation_input_tokens ?? 0,
-  );
-  const saidReasoning = parseCount(readDetail(usage.completion_tokens_details, 'reasoning_tokens') ?? 0);
+  const cachedTokens = readCached(usage);
+  const writtenTokens = readCacheWrites(usage);
+  const saidReasoning = readDetail(usage.completion_tokens_details, 'reasoning_tokens');
   if (inputTokens === null || shownTokens === null || cachedTokens === null || writtenTokens === null || saidReasoning === null) return null;
-  const hiddenTokens = Math.max((parseCount(usage.total_tokens) ?? 0) - inputTokens - shownTokens, 0);
+  const hiddenTokens = toHiddenTokens(usage.total_tokens, inputTokens + shownTokens);
   const outputTokens = shownTokens + hiddenTokens;
   const reasoningTokens = Math.max(saidReasoning, hiddenTokens);
   if (cachedTokens > inputTokens || reasoningTokens > outputTokens) return null;
-  const cacheWriteTokens = Math.min(writtenTokens, inputTokens - cachedTokens);
-  return { ...zeroUsage(), inputTokens, cachedInputTokens: cachedTokens, cacheWriteTokens, outputTokens, reasoningTokens, requests: 1 };
+  const units = zeroUsage();
+  units.inputTokens = inputTokens;
+  units.cachedInputTokens = cachedTokens;
+  units.cacheWriteTokens = Math.min(writtenTokens, inputTokens - cachedTokens);
+  units.outputTokens = outputTokens;
+  units.reasoningTokens = reasoningTokens;
+  units.requests = 1;
+  return units;
 }
 
 /** Usage in OpenAI's words: cache reads and writes are inside the prompt, thinking inside the completion. */
@@ -36,6 +47,25 @@ export function toChatUsage(usage: ConversationUsage): object {
   };
 }
 
-function readDetail(details: unknown, name: string): unknown {
-  return isJsonObject(details) ? details[name] : null;
+/** A total that is no count, or less than its parts, says nothing. */
+function toHiddenTokens(total: unknown, shownTokens: number): number {
+  const totalTokens = parseCount(total);
+  return totalTokens === null ? 0 : Math.max(totalTokens - shownTokens, 0);
+}
+
+/** OpenAI's name, or the one of Moonshot, or of DeepSeek. */
+function readCached(usage: Readonly<Record<string, unknown>>): number | null {
+  const details = usage.prompt_tokens_details;
+  return parseCount((isJsonObject(details) ? details.cached_tokens : null) ?? usage.cached_tokens ?? usage.prompt_cache_hit_tokens ?? 0);
+}
+
+/** OpenAI's name (and OpenRouter's), or LiteLLM's two. */
+function readCacheWrites(usage: Readonly<Record<string, unknown>>): number | null {
+  const details = usage.prompt_tokens_details;
+  const detailed = isJsonObject(details) ? (details.cache_write_tokens ?? details.cache_creation_tokens) : null;
+  return parseCount(detailed ?? usage.cache_creation_input_tokens ?? 0);
+}
+
+function readDetail(details: unknown, name: string): number | null {
+  return isJsonObject(details) ? parseCount(details[name] ?? 0) : 0;
 }
