@@ -22,6 +22,7 @@ export * from './change-feed';
 export { type ChangeBatch, type ChangeKind, type SnapshotChange } from './change-reader';
 export { type ChangeListener } from './change-listener-queue';
 export * from './data-directory';
+export * from './delete-in-batches';
 export * from './folder-lock';
 export * from './database-server';
 export * from './is-public-address';

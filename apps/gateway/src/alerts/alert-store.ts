@@ -1,5 +1,5 @@
 import { type OrganizationId } from '@weir/kernel';
-import { toErrorCode } from '@weir/platform';
+import { deleteInBatches, toErrorCode } from '@weir/platform';
 import { type DataSource, QueryFailedError } from 'typeorm';
 import { type BudgetAlert, toCounterName } from './budget-alert';
 
@@ -44,7 +44,7 @@ const ATTEMPT_LEASE_MS = 60_000;
 const RETENTION_DAYS = 90;
 const PURGE_BATCH = 1_000;
 // "weir", and what it locks.
-const PURGE_LOCK = [0x77656972, 6];
+const PURGE_LOCK = [0x77656972, 6] as const;
 const later = (parameter: string): string => `now() + ${parameter}::double precision * interval '1 millisecond'`;
 
 /** The table of budget alerts. Its clock is PostgreSQL's. Methods throw when PostgreSQL does not answer. */
@@ -128,24 +128,12 @@ export class AlertStore {
   }
 
   /** Deletes alerts of spans that ended long ago; of several processes one does it. @returns how many. */
-  async purge(): Promise<number> {
-    let deleted = 0;
-    for (;;) {
-      const batch = await this.purgeBatch();
-      deleted += batch;
-      if (batch < PURGE_BATCH) return deleted;
-    }
-  }
-
-  private purgeBatch(): Promise<number> {
-    return this.dataSource.transaction(async (manager) => {
-      const [{ locked }]: { locked: boolean }[] = await manager.query('SELECT pg_try_advisory_xact_lock($1, $2) AS locked', PURGE_LOCK);
-      if (!locked) return 0;
-      const [, deleted]: [unknown, number] = await manager.query(
-        `DELETE FROM budget_alerts WHERE id IN (SELECT id FROM budget_alerts WHERE span_to <= now() - $1 * interval '1 day' LIMIT $2)`,
-        [RETENTION_DAYS, PURGE_BATCH],
-      );
-      return deleted;
+  purge(): Promise<number> {
+    return deleteInBatches(this.dataSource, {
+      lock: PURGE_LOCK,
+      sql: `DELETE FROM budget_alerts WHERE id IN (SELECT id FROM budget_alerts WHERE span_to <= now() - $1 * interval '1 day' LIMIT $2)`,
+      parameters: [RETENTION_DAYS, PURGE_BATCH],
+      batchRows: PURGE_BATCH,
     });
   }
 }

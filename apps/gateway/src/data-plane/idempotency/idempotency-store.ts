@@ -1,4 +1,5 @@
 import { type ProxyKeyId } from '@weir/kernel';
+import { deleteInBatches } from '@weir/platform';
 import { type DataSource } from 'typeorm';
 
 /** Which record: one a proxy key and Idempotency-Key. */
@@ -44,7 +45,7 @@ interface RecordRow {
 
 const INTERVAL = (parameter: string): string => `now() + ${parameter}::double precision * interval '1 millisecond'`;
 // "weir", and what it locks: the ledger's partitions are 2.
-const PURGE_LOCK = [0x77656972, 5];
+const PURGE_LOCK = [0x77656972, 5] as const;
 /** Small enough that a batch of the largest answers is no long statement. */
 const PURGE_BATCH = 500;
 
@@ -114,26 +115,14 @@ export class IdempotencyStore {
   }
 
   /** Deletes what is no longer kept, batch by batch; of several processes one does it. @returns how many. */
-  async purge(): Promise<number> {
-    let deleted = 0;
-    for (;;) {
-      const batch = await this.purgeBatch();
-      deleted += batch;
-      if (batch < PURGE_BATCH) return deleted;
-    }
-  }
-
-  private purgeBatch(): Promise<number> {
-    return this.dataSource.transaction(async (manager) => {
-      const [{ locked }]: { locked: boolean }[] = await manager.query('SELECT pg_try_advisory_xact_lock($1, $2) AS locked', PURGE_LOCK);
-      if (!locked) return 0;
-      const [, deleted]: [unknown, number] = await manager.query(
-        `DELETE FROM idempotency_records WHERE ctid IN (
-           SELECT ctid FROM idempotency_records
-           WHERE expires_at <= now() AND (lease_until IS NULL OR lease_until <= now()) LIMIT $1 FOR UPDATE SKIP LOCKED)`,
-        [PURGE_BATCH],
-      );
-      return deleted;
+  purge(): Promise<number> {
+    return deleteInBatches(this.dataSource, {
+      lock: PURGE_LOCK,
+      sql: `DELETE FROM idempotency_records WHERE ctid IN (
+        SELECT ctid FROM idempotency_records
+        WHERE expires_at <= now() AND (lease_until IS NULL OR lease_until <= now()) LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+      parameters: [PURGE_BATCH],
+      batchRows: PURGE_BATCH,
     });
   }
 }
