@@ -1,4 +1,26 @@
-/** A kind of work that Weir does for a caller. */
-export type Operation = 'chat' | 'completions' | 'embeddings';
+/** A kind of work. Each model does one. */
+export type Operation =
+  | 'chat'
+  | 'completions'
+  | 'embeddings'
+  | 'moderations'
+  | 'rerank'
+  | 'speech'
+  | 'transcriptions'
+  | 'images'
+  | 'meshes'
+  /** A call to a provider's own API: of no model's. */
+  | 'proxy';
 
-export const OPERATIONS: readonly Operation[] = ['chat', 'completions', 'embeddings'];
+/** Those that a model can have. */
+export const OPERATIONS: readonly Operation[] = [
+  'chat',
+  'completions',
+  'embeddings',
+  'moderations',
+  'rerank',
+  'speech',
+  'transcriptions',
+  'images',
+  'meshes',
+];

@@ -8,9 +8,9 @@ export const IMAGE_KEY = 2;
 export const FILE_KEY = 3;
 
 const KINDS: readonly (readonly [kind: number, names: readonly string[]])[] = [
-  [TEXT_KEY, ['content', 'text', 'input', 'prompt', 'arguments', 'reasoning', 'reasoning_content', 'refusal']],
-  [IMAGE_KEY, ['image_url', 'image']],
-  [FILE_KEY, ['file_id', 'file_data', 'file_url', 'video_url', 'video', 'audio_url', 'audio', 'input_audio', 'document_url', 'cached_content']],
+  [TEXT_KEY, ['content', 'text', 'input', 'prompt', 'arguments', 'reasoning', 'reasoning_content', 'refusal', 'thinking', 'partial_json', 'delta', 'instructions', 'system', 'output']],
+  [IMAGE_KEY, ['image_url', 'image', 'source']],
+  [FILE_KEY, ['file_id', 'file_data', 'file_url', 'video_url', 'video', 'audio_url', 'audio', 'input_audio', 'document_url', 'cached_content', 'inlineData', 'inline_data', 'fileData']],
 ];
 
 interface KnownKey {

@@ -69,6 +69,14 @@ export class JsonScanner {
   private position = 0;
   private depth = 0;
   private strictKeys = false;
+  /** What `readKeyString` noted of the last key. */
+  private keyHash = 0;
+  private keyHasEscape = false;
+  private keyIsLowerCase = true;
+  /** Whether a member's key has an escape: without any, a name is its bytes. */
+  private membersHaveEscape = false;
+  /** Whether all members' keys are ASCII without capitals and escapes, as nearly always. */
+  private membersAreLowerCase = true;
 
   // Members of the outermost object: where each key (inside its quotes) and each value stands.
   private readonly memberKeyStarts: number[] = [];
@@ -105,6 +113,8 @@ export class JsonScanner {
     this.fileCount = 0;
     this.fault = null;
     this.strictKeys = options.strictKeys;
+    this.membersHaveEscape = false;
+    this.membersAreLowerCase = true;
     this.isText[0] = 0;
     const acceptable =
       this.readDocument() && (isUtf8(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)) || this.fail('invalid_utf8'));
@@ -118,13 +128,14 @@ export class JsonScanner {
       const start = this.memberKeyStarts[member];
       const end = this.memberKeyEnds[member];
       if (this.equalsAscii(start, end, name)) return member;
-      if (this.hasEscape(start, end) && this.decodeString(start, end) === name) return member;
+      if (this.membersHaveEscape && this.hasEscape(start, end) && this.decodeString(start, end) === name) return member;
     }
     return -1;
   }
 
   /** True when a member's decoded name differs from `name`, of lower-case letters, in nothing but the case. */
   hasOtherSpelling(name: string): boolean {
+    if (this.membersAreLowerCase) return false;
     for (let member = 0; member < this.memberCount; member += 1) {
       const start = this.memberKeyStarts[member];
       const end = this.memberKeyEnds[member];
@@ -278,7 +289,7 @@ export class JsonScanner {
     this.skipWhitespace();
     if (this.position >= this.end || this.bytes[this.position] !== QUOTE) return this.fail('syntax');
     const start = this.position + 1;
-    if (!this.readString()) return false;
+    if (!this.readKeyString()) return false;
     const end = this.position - 1;
     this.skipWhitespace();
     if (this.position >= this.end || this.bytes[this.position] !== COLON) return this.fail('syntax');
@@ -289,8 +300,10 @@ export class JsonScanner {
       this.memberKeyStarts[member] = start;
       this.memberKeyEnds[member] = end;
       this.memberValueStarts[member] = this.position;
+      if (this.keyHasEscape) this.membersHaveEscape = true;
+      if (!this.keyIsLowerCase) this.membersAreLowerCase = false;
     }
-    const kind = this.strictKeys && this.hasEscape(start, end) ? this.toEscapedKeyKind(start, end) : toKeyKind(this.bytes, start, end);
+    const kind = this.strictKeys && this.keyHasEscape ? this.toEscapedKeyKind(start, end) : toKeyKind(this.bytes, start, end);
     this.isText[this.depth] = kind === TEXT_KEY ? 1 : 0;
     if (kind === IMAGE_KEY) this.imageCount += 1;
     else if (kind === FILE_KEY) this.fileCount += 1;
@@ -305,7 +318,7 @@ export class JsonScanner {
 
   private checkKey(start: number, end: number): boolean {
     const base = this.keyBases[this.depth];
-    const hash = this.hashOf(start, end);
+    const hash = this.keyHash;
     const number = this.keyCount++;
     this.keyStarts[number] = start;
     this.keyEnds[number] = end;
@@ -314,7 +327,7 @@ export class JsonScanner {
     const keys = number - base;
     if (keys >= MAX_KEYS_IN_OBJECT) return this.fail('too_many_keys');
     const hasSet = this.keySets[this.depth] !== null;
-    if (hasSet || keys >= FEW_KEYS || this.hasEscape(start, end)) return this.checkKeyInSet(base, number, hasSet);
+    if (hasSet || keys >= FEW_KEYS || this.keyHasEscape) return this.checkKeyInSet(base, number, hasSet);
     for (let other = base; other < number; other += 1) {
       if (this.keyHashes[other] === hash && this.equalsRange(this.keyStarts[other], this.keyEnds[other], start, end)) {
         return this.fail('duplicate_key');
@@ -359,6 +372,39 @@ export class JsonScanner {
     return this.fail('syntax');
   }
 
+  /** As `readString`, and notes what the checks of a key need, in the same pass. */
+  private readKeyString(): boolean {
+    const { bytes, end } = this;
+    let position = this.position + 1;
+    let hash = 0;
+    let isLowerCase = true;
+    this.keyHasEscape = false;
+    while (position < end) {
+      const byte = bytes[position];
+      if (byte === QUOTE) {
+        this.position = position + 1;
+        this.keyHash = hash;
+        this.keyIsLowerCase = isLowerCase;
+        return true;
+      }
+      hash = (Math.imul(hash, 31) + byte) | 0;
+      if (byte === BACKSLASH) {
+        const length = escapeLength(bytes, position, end);
+        if (length === 0) break;
+        this.keyHasEscape = true;
+        isLowerCase = false;
+        position += length;
+      } else if (byte < 0x20) {
+        break;
+      } else {
+        if (byte >= 0x80 || (byte >= 0x41 && byte <= 0x5a)) isLowerCase = false;
+        position += 1;
+      }
+    }
+    this.position = position;
+    return this.fail('syntax');
+  }
+
   private readLiteral(literal: string): number {
     if (!this.equalsAscii(this.position, Math.min(this.position + literal.length, this.end), literal)) {
       return this.failValue('syntax');
@@ -396,12 +442,6 @@ export class JsonScanner {
 
   private skipWhitespace(): void {
     while (this.position < this.end && isWhitespace(this.bytes[this.position])) this.position += 1;
-  }
-
-  private hashOf(start: number, end: number): number {
-    let hash = end - start;
-    for (let position = start; position < end; position += 1) hash = (Math.imul(hash, 31) + this.bytes[position]) | 0;
-    return hash;
   }
 
   private hasEscape(start: number, end: number): boolean {

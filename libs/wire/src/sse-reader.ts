@@ -3,8 +3,9 @@ export interface SseSink {
   /**
    * One event that carries data, which is bytes[dataStart, dataEnd) without a line end.
    * @param type the `event:` field; null when there was none; `error` also for llama.cpp's `error:` field
-   * @param rawStart where the event's canonical form (`data: …` and a blank line, LF only) begins in
-   *   the bytes, so that it can be passed on as it is, up to rawEnd; -1 when it has to be written anew
+   * @param rawStart where the event's canonical form (`data: …` and a blank line, LF only; a reader
+   *   that keeps types also takes an `event: …` line before it) begins in the bytes, so that it can be
+   *   passed on as it is, up to rawEnd; -1 when it has to be written anew
    */
   onEvent(bytes: Buffer, dataStart: number, dataEnd: number, type: string | null, rawStart: number, rawEnd: number): void;
   /** A comment line: a sign of life. */
@@ -51,10 +52,14 @@ export class SseReader {
   /** Data lines before the last one, when there is more than one. */
   private earlierData: Buffer[] | null = null;
   private rawStart = -1;
+  /** Where the event's canonical `event:` line begins, in the chunk that is being read. */
+  private typeStart = -1;
 
+  /** @param keepsTypes an event with its `event:` line can be passed on as it is; without, types are left out */
   constructor(
     private readonly sink: SseSink,
     private readonly maxEventBytes: number,
+    private readonly keepsTypes: boolean = false,
   ) {}
 
   /** @throws SseEventTooLargeError */
@@ -62,7 +67,7 @@ export class SseReader {
     let lineStart = 0;
     let position = 0;
     const length = chunk.length;
-    if (this.lineCount > 0) this.rawStart = -1;
+    if (this.lineCount > 0) this.rawStart = this.typeStart = -1;
     if (this.skipLf && length > 0) {
       this.skipLf = false;
       if (chunk[0] === LF) lineStart = position = 1;
@@ -124,14 +129,16 @@ export class SseReader {
     this.lineCount += 1;
     if (startsWithData(bytes, start, end)) this.readData(bytes, start, end, rawStart);
     else if (bytes[start] === COLON) this.readComment();
-    else this.readField(bytes.toString('utf8', start, Math.min(end, start + 4096)), bytes, start, end);
+    else this.readField(bytes.toString('utf8', start, Math.min(end, start + 4096)), bytes, start, end, rawStart);
   }
 
   private readData(bytes: Buffer, start: number, end: number, rawStart: number): void {
     let valueStart = start + 5;
     const hasSpace = valueStart < end && bytes[valueStart] === SPACE;
     if (hasSpace) valueStart += 1;
-    this.rawStart = hasSpace && this.lineCount === 1 ? rawStart : -1;
+    if (!hasSpace) this.rawStart = -1;
+    else if (this.lineCount === 1) this.rawStart = rawStart;
+    else this.rawStart = this.lineCount === 2 && rawStart !== -1 ? this.typeStart : -1;
     this.addData(bytes, valueStart, end);
   }
 
@@ -153,12 +160,14 @@ export class SseReader {
     this.sink.onComment();
   }
 
-  private readField(line: string, bytes: Buffer, start: number, end: number): void {
+  private readField(line: string, bytes: Buffer, start: number, end: number, rawStart: number): void {
     this.rawStart = -1;
     const colon = line.indexOf(':');
     const name = colon === -1 ? line : line.slice(0, colon);
-    if (name === 'event') this.eventType = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
-    else if (name === 'error') {
+    if (name === 'event') {
+      this.eventType = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
+      this.typeStart = this.keepsTypes && this.lineCount === 1 && line.startsWith('event: ') ? rawStart : -1;
+    } else if (name === 'error') {
       this.eventType = 'error';
       const valueStart = Math.min(start + 6, end);
       this.addData(bytes, bytes[valueStart] === SPACE ? valueStart + 1 : valueStart, end);
@@ -176,14 +185,15 @@ export class SseReader {
       end = bytes.length;
     }
     const type = this.eventType;
-    const rawStart = rawEnd === -1 || this.lineCount !== 1 ? -1 : this.rawStart;
+    const isCanonical = this.lineCount === 1 || (this.lineCount === 2 && this.typeStart !== -1);
+    const rawStart = rawEnd === -1 || !isCanonical ? -1 : this.rawStart;
     this.eventType = null;
     this.lineCount = 0;
     this.dataCount = 0;
     this.dataTotal = 0;
     this.dataBytes = EMPTY;
     this.earlierData = null;
-    this.rawStart = -1;
+    this.rawStart = this.typeStart = -1;
     // Data without a byte in it is how some servers keep a connection alive, and breaks who parses it.
     if (hasData && (end > start || type === 'error')) this.sink.onEvent(bytes, start, end, type, rawStart, rawStart === -1 ? -1 : rawEnd);
   }

@@ -143,6 +143,8 @@ export interface ConversationRequest {
   readonly stopSequences: readonly string[];
   readonly outputFormat: OutputFormat | null;
   readonly reasoning: ConversationReasoning | null;
+  /** False: the caller did not ask to be shown thinking, where its dialect leaves that open. Absent: it is shown. */
+  readonly wantsThoughts?: boolean;
   readonly isStream: boolean;
   /** The caller wants to be told the usage in the stream, where its dialect leaves that open. */
   readonly wantsStreamUsage: boolean;

@@ -142,6 +142,22 @@ describe('a chat request for Anthropic', () => {
     ]);
   });
 
+  it("drops what Gemini signed, which Anthropic would refuse, and thinks although it stands in front", () => {
+    const tools = [{ type: 'function', function: { name: 'a' } }];
+    const own = { type: 'reasoning.text', text: 'T', signature: 'S', index: 1 };
+    const foreign = [{ type: 'reasoning.text', text: 'G', signature: 'gemini.thought:QUJD', index: 0 }, { type: 'reasoning.encrypted', data: 'gemini.call.0:QUJD', index: 2 }];
+    const replay = (details: object[]) => {
+      const turn = { role: 'assistant', content: null, tool_calls: [{ id: 'c', type: 'function', function: { name: 'a', arguments: '{}' } }], reasoning_details: details };
+      return toAnthropic(ask({ reasoning_effort: 'low', tools, messages: [{ role: 'user', content: 'Hello' }, turn, { role: 'tool', tool_call_id: 'c', content: 'x' }] }), 'claude-sonnet-4-5');
+    };
+    const mixed = replay([foreign[0], own, foreign[1]]);
+    expect(mixed.messages[1].content).toEqual([{ type: 'thinking', thinking: 'T', signature: 'S' }, { type: 'tool_use', id: 'c', name: 'a', input: {} }]);
+    expect(mixed.thinking).toEqual({ type: 'enabled', budget_tokens: 2048 });
+    const other = replay(foreign);
+    expect(other.messages[1].content).toEqual([{ type: 'tool_use', id: 'c', name: 'a', input: {} }]);
+    expect(other.thinking).toBeUndefined();
+  });
+
   it('keeps later instructions in their place where the model takes that, else puts them first', () => {
     const asked = ask({ messages: [{ role: 'system', content: 'One' }, { role: 'user', content: 'Hello' }, { role: 'developer', content: 'Two' }, { role: 'user', content: '' }] });
     expect(toAnthropic(asked)).toMatchObject({ system: [{ text: 'One' }], messages: [{ role: 'user' }, { role: 'system', content: [{ text: 'Two' }] }] });
@@ -228,6 +244,14 @@ describe('an Anthropic request for chat', () => {
     const body = toChat(anthropicRequest({ top_k: 5 }), { outputCapMember: 'max_tokens', systemRole: 'developer', takesTopK: true });
     expect(body).toMatchObject({ max_tokens: 1024, top_k: 5, messages: expect.arrayContaining([{ role: 'developer', content: 'You are a helpful assistant.' }]) });
     expect(body).not.toHaveProperty('max_completion_tokens');
+  });
+
+  it('leaves out what the server would refuse the whole request for', () => {
+    const request = { ...anthropicRequest({ stream: true }), seed: 7 };
+    expect(toChat(request)).toMatchObject({ seed: 7, user: expect.any(String), stream: true, stream_options: { include_usage: true } });
+    const body = toChat(request, { refusedMembers: ['seed', 'user', 'metadata', 'stream_options'] });
+    for (const name of ['seed', 'user', 'stream_options']) expect(body).not.toHaveProperty(name);
+    expect(body).toMatchObject({ model: 'gpt-5.4', stream: true, messages: expect.any(Array) });
   });
 
   it('hashes a name of a user that is too long for OpenAI', () => {

@@ -1,4 +1,5 @@
 import { type ConversationRequest, type ConversationTurn, type ReasoningEffort } from '../conversation';
+import { isGeminiSigned } from '../gemini/signatures';
 import { toBudgetTokens, toEffort, toTakenEffort } from '../reasoning-effort';
 import { type AnthropicModelTraits } from './model-traits';
 
@@ -50,6 +51,6 @@ function isToolForced({ tools, toolChoice }: ConversationRequest): boolean {
 function hasThinkingOfLoop(turns: readonly ConversationTurn[]): boolean {
   const last = turns.findLast((turn) => turn.role === 'assistant');
   if (last === undefined || !last.parts.some(({ type }) => type === 'tool_call')) return true;
-  const [first] = last.parts;
-  return first.type === 'reasoning' && (first.signature !== null || first.redactedData !== null);
+  const first = last.parts.find((part) => part.type !== 'reasoning' || !isGeminiSigned(part));
+  return first?.type === 'reasoning' && (first.signature !== null || first.redactedData !== null);
 }

@@ -1,4 +1,5 @@
 import { type AnswerPart, type ContentPart, type ConversationRequest, type ConversationTurn, type FilePart, type ImagePart, type MediaSource, type TextPart, type UserPart } from '../conversation';
+import { isGeminiSigned } from '../gemini/signatures';
 import { toRefusal } from '../json-object';
 import { parseExactJson } from '../parse-exact-json';
 import { toPortableId } from '../to-portable-id';
@@ -48,7 +49,7 @@ function toUserBlock(part: UserPart): object {
   };
 }
 
-/** Thinking that is not signed is dropped: Anthropic refuses what it cannot verify. */
+/** Thinking that is not signed, or signed by Gemini, is dropped: Anthropic refuses what it cannot verify. */
 function toAssistantBlocks(part: AnswerPart): object[] {
   switch (part.type) {
     case 'text':
@@ -57,6 +58,7 @@ function toAssistantBlocks(part: AnswerPart): object[] {
     case 'tool_call':
       return [{ type: 'tool_use', id: toPortableId(part.id), name: part.name, input: parseExactJson(part.argumentsJson) }];
     case 'reasoning':
+      if (isGeminiSigned(part)) return [];
       if (part.redactedData !== null) return [{ type: 'redacted_thinking', data: part.redactedData }];
       return part.signature === null ? [] : [{ type: 'thinking', thinking: part.text, signature: part.signature }];
   }

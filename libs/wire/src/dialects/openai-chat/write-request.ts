@@ -17,6 +17,8 @@ export interface ChatRequestOptions {
   readonly keepsReasoning?: boolean;
   /** The server takes `top_k` (vLLM and others; OpenAI does not). */
   readonly takesTopK?: boolean;
+  /** Members of the request that the server refuses, and can do without: they are left out, `stream_options` among them. */
+  readonly refusedMembers?: readonly string[];
 }
 
 /** OpenAI's own limits. */
@@ -26,13 +28,13 @@ const MOST_USER_CHARACTERS = 64;
 
 /**
  * Writes a request for an upstream that speaks OpenAI's chat dialect, as JSON text. Usage in a stream
- * is always asked for.
+ * is always asked for, unless the server refuses to be asked.
  * @throws WeirError invalid_request for what the dialect cannot say; it names the caller's field
  */
 export function writeChatRequest(request: ConversationRequest, options: ChatRequestOptions): string {
   assertSayable(request);
   const hasTools = request.tools.length > 0;
-  return JSON.stringify({
+  const body = {
     model: options.model,
     messages: toChatMessages(request, options),
     // Refused by OpenAI where there are no tools.
@@ -50,7 +52,12 @@ export function writeChatRequest(request: ConversationRequest, options: ChatRequ
     user: toUser(request.user),
     metadata: Object.keys(request.metadata).length === 0 ? undefined : request.metadata,
     ...(request.isStream ? { stream: true, stream_options: { include_usage: true } } : {}),
-  });
+  };
+  return JSON.stringify(leaveOut(body, options.refusedMembers ?? []));
+}
+
+function leaveOut(body: object, refused: readonly string[]): object {
+  return refused.length === 0 ? body : Object.fromEntries(Object.entries(body).filter(([name]) => !refused.includes(name)));
 }
 
 function assertSayable(request: ConversationRequest): void {
