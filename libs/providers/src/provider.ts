@@ -1,6 +1,18 @@
-import { type Operation, type Secret, type UsageUnits } from '@weir/kernel';
+import { type Operation, type Secret } from '@weir/kernel';
+import { type ChatRequestOptions, type SpeechQuirks, type WireFormat } from '@weir/wire';
 
-export type ProviderName = 'openai' | 'azure' | 'openai-compatible';
+export type ProviderName =
+  | 'openai'
+  | 'azure'
+  | 'openai-compatible'
+  | 'anthropic'
+  | 'gemini'
+  | 'tei'
+  | 'infinity'
+  | 'vllm-omni'
+  | 'index-tts'
+  | 'siglip2'
+  | 'trellis';
 
 /** Where an upstream is and what its provider must know of it. */
 export interface UpstreamAddress {
@@ -34,6 +46,7 @@ export type FailureClass =
 /** A provider's error answer, understood. */
 export interface ProviderFailure {
   readonly failureClass: FailureClass;
+  /** The provider's; of class `caller`, the one that the caller may see. */
   readonly status: number;
   /** How long the provider asks to wait, in milliseconds; null when it does not say. */
   readonly retryAfterMs: number | null;
@@ -46,13 +59,34 @@ export interface ProviderFailure {
   readonly innerErrorJson: string | null;
 }
 
+/** What a chat upstream makes of OpenAI's dialect, where a request is written for it in that. */
+export interface ChatQuirks extends Omit<ChatRequestOptions, 'model'> {
+  /** Refuses messages with thinking in them (`reasoning_details` and the like), which callers send back as they got them. */
+  readonly refusesThinking?: boolean;
+}
+
 /** A vendor or API family. Pure: no state, no input or output. */
 export interface Provider {
   readonly name: ProviderName;
-  /** The path and query to call for an operation; the model is the upstream's name for it. */
-  toPath(address: UpstreamAddress, operation: Operation, upstreamModel: string): string;
-  /** The header that carries the key: name and value. Null where the upstream wants none. */
+  /**
+   * The formats that it speaks for each operation. A caller's own format passes as bytes; what it
+   * does not speak is translated into the first. An operation that is missing is not offered.
+   */
+  readonly formats: Readonly<Partial<Record<Operation, readonly WireFormat[]>>>;
+  /** The caller's headers, by their lower-case names, that mean something to it where bytes pass: `anthropic-beta`. */
+  readonly passedHeaders: readonly string[];
+  /** The path and query to call; the model is the upstream's name for it. */
+  toPath(address: UpstreamAddress, format: WireFormat, upstreamModel: string, isStream: boolean): string;
+  /** The header that carries the key: name and value. */
   toAuthorization(secret: Secret): readonly [name: string, value: string];
+  /** Headers of every call besides, flat: name, value, name, value. */
+  toHeaders(address: UpstreamAddress): readonly string[];
+  /** How it takes OpenAI's chat dialect; asked only where it speaks it. */
+  toChatQuirks(address: UpstreamAddress, upstreamModel: string): ChatQuirks;
+  /** What it makes of OpenAI's speech requests; null where they pass as they are. */
+  toSpeechQuirks(address: UpstreamAddress): SpeechQuirks | null;
+  /** Where it says whether it is well, without a key and free of charge; null when nobody knows of such a place. */
+  toHealthPath(address: UpstreamAddress): string | null;
   /** Understands an answer with a status of 300 or more. Headers are lower-case; the body may be cut, empty or not JSON. */
   readFailure(
     status: number,
@@ -60,6 +94,14 @@ export interface Provider {
     body: Buffer,
     nowMs: number,
   ): ProviderFailure;
-  /** The usage of a finished answer or of a stream's usage event; null when it says none or lies. */
-  readUsage(usage: unknown): UsageUnits | null;
+}
+
+/**
+ * How a call is said to a provider: in the caller's own format where it speaks that, else in the one
+ * to translate into. Null: it does no such work.
+ */
+export function toUpstreamFormat({ formats }: Provider, operation: Operation, caller: WireFormat): WireFormat | null {
+  const spoken = formats[operation];
+  if (spoken === undefined) return null;
+  return spoken.includes(caller) ? caller : spoken[0];
 }

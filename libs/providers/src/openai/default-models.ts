@@ -1,10 +1,10 @@
 import { type Operation } from '@weir/kernel';
 
 /**
- * The models that an import of OpenAI keys offers by their own names. Others are reached as
- * `openai/<name>`, or declared by an admin.
+ * The models that an import of OpenAI keys offers by their own names (openai 7.55.0). Others are
+ * reached as `openai/<name>`, or declared by an admin.
  */
-export const OPENAI_DEFAULT_MODELS: Readonly<Record<Operation, readonly string[]>> = {
+export const OPENAI_DEFAULT_MODELS: Readonly<Partial<Record<Operation, readonly string[]>>> = {
   chat: [
     'gpt-6-sol',
     'gpt-6-luna',
@@ -30,4 +30,8 @@ export const OPENAI_DEFAULT_MODELS: Readonly<Record<Operation, readonly string[]
   ],
   completions: ['gpt-3.5-turbo-instruct'],
   embeddings: ['text-embedding-3-small', 'text-embedding-3-large', 'text-embedding-ada-002'],
+  moderations: ['omni-moderation-latest'],
+  speech: ['gpt-4o-mini-tts', 'tts-1', 'tts-1-hd'],
+  transcriptions: ['gpt-transcribe', 'gpt-4o-transcribe', 'gpt-4o-mini-transcribe', 'gpt-4o-transcribe-diarize', 'whisper-1'],
+  images: ['gpt-image-2.6-sunburst', 'gpt-image-2.6-flare', 'gpt-image-2', 'gpt-image-1.5', 'gpt-image-1', 'gpt-image-1-mini', 'chatgpt-image-latest'],
 };

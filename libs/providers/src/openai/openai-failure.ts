@@ -1,36 +1,27 @@
-import { type FailureClass, type ProviderFailure } from '../provider';
-import { parseRetryAfter } from '../retry-after';
+import { isRecord, parseErrorJson, toShownMessage, toText } from '../parse-error-json';
+import { type ProviderFailure } from '../provider';
+import { parseRefusalWait } from '../retry-after';
+import { toCallerStatus } from '../to-caller-status';
+import { toOpenAiFailureClass } from './openai-failure-class';
 
 /** What OpenAI-shaped error bodies say, whatever their exact form. */
 interface ErrorFields {
-  message: string;
-  type: string | null;
-  param: string | null;
-  code: string | null;
-  innerErrorJson: string | null;
+  readonly message: string;
+  readonly type: string | null;
+  readonly param: string | null;
+  readonly code: string | null;
+  readonly innerErrorJson: string | null;
 }
 
-/** Codes and types by which OpenAI, Azure and their imitators say that there is no money left. */
-const QUOTA = new Set([
-  'insufficient_quota',
-  'billing_hard_limit_reached',
-  'billing_not_active',
-  'credit_balance_exhausted',
-  'organization_usage_limit_exceeded',
-  'insufficient_balance',
-]);
-const SPEND_LIMIT = /_spend_limit_exceeded$/;
-
-const BAD_KEY = new Set(['invalid_api_key', 'account_deactivated', 'api_key_revoked', 'api_key_expired']);
-
-/** Provider messages are shown to callers: long ones are cut. */
-const MAX_MESSAGE_CHARACTERS = 2000;
 const MAX_INNER_ERROR_CHARACTERS = 8000;
+
+const DEPLOYMENT_NOT_FOUND = 'DeploymentNotFound';
 
 /**
  * Understands an error answer in OpenAI's shape (https://platform.openai.com/docs/guides/error-codes),
  * in Azure's (a numeric string as code, no type, no param, `innererror`) and in those of compatible
- * servers (numeric codes, a bare string, `detail`, HTML).
+ * servers: numeric codes, all members at the top, `error` as a bare string with `code` or
+ * `error_type` beside it, FastAPI's `detail`, HTML.
  */
 export function readOpenAiFailure(
   status: number,
@@ -39,42 +30,28 @@ export function readOpenAiFailure(
   nowMs: number,
 ): ProviderFailure {
   const fields = parseErrorFields(body, status);
+  const failureClass = toOpenAiFailureClass(status, fields);
   return {
     ...fields,
-    status,
-    failureClass: toFailureClass(status, fields),
-    retryAfterMs: parseRetryAfter(headers, nowMs),
+    // Azure's clients go by its own code.
+    code: isMissingModel(status, fields) && fields.code !== DEPLOYMENT_NOT_FOUND ? 'model_not_found' : fields.code,
+    status: toCallerStatus(failureClass, status),
+    failureClass,
+    retryAfterMs: parseRefusalWait(status, headers, nowMs),
   };
 }
 
-function toFailureClass(status: number, { code, type }: ErrorFields): FailureClass {
-  if (status === 402 || isQuota(code) || isQuota(type)) return 'quota_exhausted';
-  if (status === 401 || (code !== null && BAD_KEY.has(code))) return 'bad_key';
-  if (status === 429) return 'throttled';
-  // 408, 409 and 425 are the server's own troubles with a request that may be sent again.
-  if (status < 400 || status >= 500 || status === 408 || status === 409 || status === 425) return 'fault';
-  return 'caller';
-}
-
-function isQuota(word: string | null): boolean {
-  return word !== null && (QUOTA.has(word) || SPEND_LIMIT.test(word));
-}
-
 function parseErrorFields(body: Buffer, status: number): ErrorFields {
-  const nothing: ErrorFields = { message: `The upstream answered ${status}.`, type: null, param: null, code: null, innerErrorJson: null };
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch {
-    return nothing;
-  }
-  if (!isRecord(parsed)) return nothing;
+  const nothing: ErrorFields = { message: toShownMessage(null, status), type: null, param: null, code: null, innerErrorJson: null };
+  const parsed = parseErrorJson(body);
+  if (parsed === null) return nothing;
   const error = parsed.error ?? parsed.detail ?? parsed;
-  if (typeof error === 'string') return { ...nothing, message: cut(error), type: toText(parsed.error_type) };
+  if (typeof error === 'string') return { ...nothing, message: toShownMessage(error, status), type: toText(parsed.error_type), code: toWord(parsed.code) };
+  const invalid = findInvalidMember(error) ?? (isRecord(error) ? findInvalidMember(error.message) : null);
+  if (invalid !== null) return { ...nothing, ...invalid, type: 'invalid_request_error' };
   if (!isRecord(error)) return nothing;
-  const message = toText(error.message);
   return {
-    message: message === null ? nothing.message : cut(message),
+    message: toShownMessage(error.message, status),
     type: toText(error.type),
     param: toText(error.param),
     code: toText(error.code),
@@ -82,22 +59,35 @@ function parseErrorFields(body: Buffer, status: number): ErrorFields {
   };
 }
 
+/**
+ * FastAPI's list of what is wrong, `[{loc, msg, input}]`, of which the first counts. Mistral has it as
+ * `message: {detail: […]}`. The input is left out: it is the caller's.
+ */
+function findInvalidMember(value: unknown): { message: string; param: string | null } | null {
+  const list: unknown = isRecord(value) ? value.detail : value;
+  const first: unknown = Array.isArray(list) ? list[0] : null;
+  if (!isRecord(first) || typeof first.msg !== 'string') return null;
+  const steps: unknown[] = Array.isArray(first.loc) ? first.loc : [];
+  const path = steps.filter((step) => step !== 'body').map(toText);
+  return { message: toShownMessage(first.msg, 422), param: path.length === 0 || path.includes(null) ? null : path.join('.') };
+}
+
+/** A sentence is no code (xAI has such). */
+function toWord(value: unknown): string | null {
+  const text = toText(value);
+  return text !== null && /^[\w.-]+$/.test(text) ? text : null;
+}
+
+/** vLLM, SGLang, Ollama and Cohere say so in words only; Azure has a code of its own. */
+function isMissingModel(status: number, { message, param, code }: ErrorFields): boolean {
+  if (status !== 404) return false;
+  if (code === DEPLOYMENT_NOT_FOUND) return true;
+  return (code === null || /^\d+$/.test(code)) && (param === 'model' || /^(?:the )?model\b/i.test(message));
+}
+
 /** Passed on whole or not at all: half a text is no JSON. */
 function toInnerError(innerError: unknown): string | null {
   if (!isRecord(innerError)) return null;
   const json = JSON.stringify(innerError);
   return json.length <= MAX_INNER_ERROR_CHARACTERS ? json : null;
-}
-
-function cut(text: string): string {
-  return text.length > MAX_MESSAGE_CHARACTERS ? `${text.slice(0, MAX_MESSAGE_CHARACTERS)}…` : text;
-}
-
-function toText(value: unknown): string | null {
-  if (typeof value === 'string') return value === '' ? null : value;
-  return typeof value === 'number' ? String(value) : null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
