@@ -14,6 +14,8 @@ export const OPEN_MAX_MS = 300_000;
 export const SUCCESSES_TO_CLOSE = 3;
 export const RAMP_MS = 30_000;
 export const HEALTHY_MS = 300_000;
+/** Health probes in a row that reached nobody. */
+export const UNREACHED_TO_OPEN = 3;
 
 const RATE_BUCKETS = 30;
 const RAMP_FLOOR = 0.1;
@@ -41,6 +43,10 @@ export class CircuitBreaker {
   #openUntilMs = 0;
   #closedAtMs = Number.NEGATIVE_INFINITY;
   #rampFromMs = Number.NEGATIVE_INFINITY;
+  /** Health probes that reached nobody since anybody did. */
+  #unreached = 0;
+  /** A health probe ended this opening early once; if calls still failed, the full time holds. */
+  #wasHastened = false;
 
   constructor(random: () => number) {
     this.#random = random;
@@ -107,6 +113,7 @@ export class CircuitBreaker {
 
   succeed(ticket: number, nowMs: number): void {
     this.#connectionRun = 0;
+    this.#unreached = 0;
     if (this.stateAt(nowMs) === 'closed') {
       this.#faultRun = 0;
       this.#outcomes.add(false, nowMs);
@@ -144,6 +151,7 @@ export class CircuitBreaker {
    */
   showLife(ticket: number, nowMs: number): void {
     this.#connectionRun = 0;
+    this.#unreached = 0;
     if (this.stateAt(nowMs) !== 'closed' && this.#cause === 'connection') this.succeed(ticket, nowMs);
     else this.probe.release(ticket);
   }
@@ -164,6 +172,31 @@ export class CircuitBreaker {
   /** Back to closed without proof: its key may no longer stay ejected. */
   reinstate(nowMs: number): void {
     if (this.#state !== 'closed') this.#close(nowMs);
+  }
+
+  /**
+   * A health probe, which is no call, got an answer. That proves a connection and nothing else: it
+   * ends a run of failed ones, and lets calls try sooner where the breaker opened on those.
+   */
+  reached(nowMs: number): void {
+    this.#connectionRun = 0;
+    this.#unreached = 0;
+    if (this.stateAt(nowMs) !== 'open' || this.#cause !== 'connection' || this.#wasHastened) return;
+    this.#wasHastened = true;
+    this.#openUntilMs = nowMs;
+  }
+
+  /** A health probe reached nobody. Several in a row, with no call between them that did, open the breaker. */
+  unreached(nowMs: number): void {
+    this.#unreached += 1;
+    if (this.#unreached < UNREACHED_TO_OPEN) return;
+    const state = this.stateAt(nowMs);
+    if (state === 'open' && this.#cause === 'connection') return;
+    // The probe of a call that is under way decides by itself.
+    if (state === 'half_open' && !this.probe.isFree(nowMs)) return;
+    if (state === 'closed' && nowMs - this.#closedAtMs >= HEALTHY_MS) this.#openings = 0;
+    this.#cause = 'connection';
+    this.#reopen(nowMs);
   }
 
   #failTrial(kind: FaultKind, ticket: number, state: BreakerState, nowMs: number): void {
@@ -201,6 +234,7 @@ export class CircuitBreaker {
     this.#faultRun = 0;
     this.#connectionRun = 0;
     this.#closedAtMs = nowMs;
+    this.#wasHastened = false;
     this.#rampFromMs = nowMs;
     this.probe.clear();
     this.#outcomes.clear();

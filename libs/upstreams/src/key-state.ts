@@ -3,6 +3,7 @@ import { CoolingReason } from './cooling-reason';
 import { type KeyView, type PoolKey } from './pool-contract';
 import { type OpenedKey } from './pool-snapshot';
 import { NO_TICKET, ProbePlace } from './probe-place';
+import { toPlaceHash } from './rendezvous';
 
 export const COOLING_DEFAULT_MS = 5_000;
 export const COOLING_MIN_MS = 100;
@@ -24,9 +25,11 @@ export class KeyState {
   readonly key: PoolKey;
   /** Fed by faults; open or half-open means ejected. Opened only by the key's upstream, which guards the last key. */
   readonly breaker: CircuitBreaker;
+  readonly hash: number;
   readonly #firstTry = new ProbePlace();
   readonly #coolingUntilMs = new Map<string, number>();
   enabled = true;
+  openCalls = 0;
   failureCount = 0;
   lastFailureAtMs: number | null = null;
   /** The row as it was last read, to tell news from what is known. */
@@ -38,6 +41,7 @@ export class KeyState {
 
   constructor(key: PoolKey, random: () => number) {
     this.key = key;
+    this.hash = toPlaceHash(key.id ?? '');
     this.breaker = new CircuitBreaker(random);
   }
 

@@ -16,6 +16,13 @@ export class ModelEntity {
   @Column('text', { default: 'weighted' })
   strategy: string;
 
+  @Column('text', { default: 'none' })
+  affinity: string;
+
+  /** Names of models that may answer in its place, the first one first. */
+  @Column('text', { array: true, default: () => "'{}'" })
+  fallbacks: string[];
+
   /** May hold more fields than are known here, if a newer version wrote it. */
   @Column('jsonb', { default: () => "'{}'" })
   limits: StoredScopeLimits;

@@ -1,5 +1,6 @@
 import { type ModelId, type Operation, type ScopeLimits, type Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
 import { type FailureClass, type ProviderName, type UpstreamAddress } from '@weir/providers';
+import { type Affinity, type Strategy } from './strategy';
 
 /** A key as the pool hands it out. The same object for as long as its secret stays the same. */
 export interface PoolKey {
@@ -34,12 +35,21 @@ export interface ModelRoute {
   readonly id: ModelId;
   readonly name: string;
   readonly operation: Operation;
-  readonly strategy: string;
+  readonly strategy: Strategy;
+  /** Whether an affinity given to `pick` counts; none when not said. */
+  readonly affinity?: Affinity;
   /** For all callers of the model together. */
   readonly limits: ScopeLimits;
   readonly targets: readonly Target[];
   /** As it stands in the database; the ledger reads it. */
   readonly price: unknown;
+}
+
+/** Another model that may answer when a route cannot. */
+export interface FallbackRoute {
+  /** The name to ask it by: what the caller's allow-list must permit, and what a `*` stands for. */
+  readonly model: string;
+  readonly route: ModelRoute;
 }
 
 /** Where one attempt goes. Only the pool makes them. */
@@ -59,6 +69,32 @@ export interface PoolRefusal {
   readonly refused: true;
   readonly reason: PoolRefusalReason;
   readonly retryAfterMs: number | null;
+}
+
+export interface WaitOptions {
+  /** Places are shared fairly among these. */
+  readonly organizationId: string;
+  /** As they were given to `pick`. */
+  readonly affinity?: number | null;
+  readonly isRetry?: boolean;
+}
+
+/** A call's place in line for an upstream. */
+export interface QueueTicket {
+  /** From 1, as the line stood when the call joined it. */
+  readonly position: number;
+  /**
+   * The candidate with its place held, for `started` or `release`; or a refusal, when the longest
+   * wait is over or there is nothing to wait for any more. Never rejects.
+   */
+  readonly promise: Promise<Candidate | PoolRefusal>;
+  /** The caller left: gives up the place in line, or the place that was won and not started. */
+  cancel(): void;
+}
+
+export interface HedgePlan {
+  /** Without a byte of an answer by then, a second call is worth sending. */
+  readonly delayMs: number;
 }
 
 export type AttemptOutcome =
@@ -97,6 +133,16 @@ export interface UpstreamDescription {
   readonly enabled: boolean;
   readonly openCalls: number;
   readonly concurrency: number | null;
+  /** This process's share of `concurrency`. */
+  readonly places: number | null;
+  readonly queue: {
+    /** Calls in line; one that waits for several upstreams counts at each. */
+    readonly waiting: number;
+    /** Places held for calls that won them and have not begun. */
+    readonly reserved: number;
+  };
+  /** Null while it has not been asked. */
+  readonly probe: ProbeView | null;
   readonly breaker: {
     readonly state: 'closed' | 'open' | 'half_open';
     /** What it opened on; null while closed. */
@@ -105,6 +151,15 @@ export interface UpstreamDescription {
   };
   readonly keyCounts: Readonly<Record<KeyStatus, number>>;
   readonly keys: readonly KeyDescription[];
+}
+
+/** What asking after an upstream's health said last. */
+export interface ProbeView {
+  /** `unreachable`: there was no connection. `unwell`: there was one, and a 5xx or no answer in time. */
+  readonly status: 'reachable' | 'unwell' | 'unreachable';
+  /** To the answer's head, or to the failure. */
+  readonly latencyMs: number;
+  readonly atMs: number;
 }
 
 export interface KeyDescription extends KeyView {

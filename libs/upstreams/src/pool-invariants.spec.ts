@@ -2,7 +2,8 @@ import { type FailureClass } from '@weir/providers';
 import { openedKeys, PoolFixture, seededRandom, snapshot, target, upstream } from '../test/pool-fixture';
 import { type Candidate } from './pool-contract';
 import { PoolCandidate } from './pool-route';
-import { type OpenedKey, type UpstreamInput } from './pool-snapshot';
+import { type ModelInput, type OpenedKey, type UpstreamInput } from './pool-snapshot';
+import { AFFINITIES, STRATEGIES } from './strategy';
 
 const SEQUENCES = 2_000;
 const EVENTS = 120;
@@ -28,6 +29,7 @@ class Life {
   readonly random: () => number;
   readonly upstreams: UpstreamInput[];
   readonly fixture: PoolFixture;
+  readonly routing: Pick<ModelInput, 'strategy' | 'affinity'>;
   keys: OpenedKey[];
   open: OpenCall[] = [];
   /** How many keys are ejected now. */
@@ -39,6 +41,7 @@ class Life {
 
   constructor(seed: number) {
     this.random = seededRandom(seed);
+    this.routing = { strategy: STRATEGIES[seed % STRATEGIES.length], affinity: AFFINITIES[seed % AFFINITIES.length] };
     this.upstreams = Array.from({ length: 1 + this.below(3) }, () => upstream({ concurrency: this.below(3) === 0 ? 4 : null }));
     this.keys = this.upstreams.flatMap((to) => openedKeys(to, 1 + this.below(6)));
     this.fixture = new PoolFixture(this.contents(), this.random);
@@ -49,7 +52,7 @@ class Life {
   }
 
   contents() {
-    return snapshot(this.upstreams, this.keys, this.upstreams.map((to, index) => target(to, { priority: index % 2 })));
+    return snapshot(this.upstreams, this.keys, this.upstreams.map((to, index) => target(to, { priority: index % 2 })), this.routing);
   }
 
   step(): void {
@@ -65,7 +68,8 @@ class Life {
 
   begin(): void {
     const tried = this.random() < 0.3 ? this.open.slice(-2).map(({ candidate }) => candidate) : [];
-    const picked = this.fixture.pick(tried);
+    const { pool, nowMs } = this.fixture;
+    const picked = pool.pick(this.fixture.route(), tried, nowMs, false, this.below(5));
     if ('refused' in picked) {
       hold(picked.retryAfterMs === null || picked.retryAfterMs > 0, 'a time to come again lies ahead');
       return;

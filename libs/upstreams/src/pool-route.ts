@@ -1,9 +1,19 @@
 import { type ModelId, type Operation, type ScopeLimits } from '@weir/kernel';
+import { type HeldPlace } from './held-place';
 import { type KeyState } from './key-state';
-import { type Candidate, type ModelRoute, type PoolKey, type Target, type UpstreamRecord } from './pool-contract';
-import { type ModelInput } from './pool-snapshot';
+import { type Candidate, type FallbackRoute, type ModelRoute, type PoolKey, type Target, type UpstreamRecord } from './pool-contract';
+import { type PoolJoints } from './pool-joints';
+import { type ModelInput, type TargetInput } from './pool-snapshot';
 import { NO_TICKET } from './probe-place';
+import { toPlaceHash } from './rendezvous';
+import { type Affinity, type Strategy } from './strategy';
+import { type TargetLatency } from './target-latency';
 import { type UpstreamState } from './upstream-state';
+
+/** Prices change at a date, without a snapshot: so long an old one may decide. */
+const COST_KEPT_MS = 60_000;
+
+const NO_FALLBACKS: readonly FallbackRoute[] = [];
 
 /** A candidate with the states its outcome is charged to. */
 export class PoolCandidate implements Candidate {
@@ -13,14 +23,28 @@ export class PoolCandidate implements Candidate {
   readonly endpointTicket: number;
   readonly keyTicket: number;
   readonly firstTryTicket: number;
+  /** Null for a call that did not wait. */
+  readonly place: HeldPlace | null;
 
-  constructor(target: PoolTarget, keyState: KeyState, endpointTicket: number, keyTicket: number, firstTryTicket: number) {
+  constructor(
+    target: PoolTarget,
+    keyState: KeyState,
+    endpointTicket: number,
+    keyTicket: number,
+    firstTryTicket: number,
+    place: HeldPlace | null = null,
+  ) {
     this.target = target;
     this.key = keyState.key;
     this.keyState = keyState;
     this.endpointTicket = endpointTicket;
     this.keyTicket = keyTicket;
     this.firstTryTicket = firstTryTicket;
+    this.place = place;
+  }
+
+  withPlace(place: HeldPlace): PoolCandidate {
+    return new PoolCandidate(this.target, this.keyState, this.endpointTicket, this.keyTicket, this.firstTryTicket, place);
   }
 }
 
@@ -30,15 +54,21 @@ export class PoolTarget implements Target {
   readonly weight: number;
   readonly priority: number;
   readonly state: UpstreamState;
+  readonly latency: TargetLatency;
+  readonly hash: number;
   /** Ordinary candidates carry nothing of their request, so all requests share one per key. */
   readonly #ordinary = new Map<KeyState, PoolCandidate>();
+  #cost = Number.POSITIVE_INFINITY;
+  #costUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(state: UpstreamState, upstreamModel: string, weight: number, priority: number) {
+  constructor(state: UpstreamState, { upstreamModel, weight, priority }: Omit<TargetInput, 'upstreamId'>) {
     this.upstream = state.record;
     this.state = state;
     this.upstreamModel = upstreamModel;
     this.weight = weight;
     this.priority = priority;
+    this.latency = state.latencyOf(upstreamModel);
+    this.hash = toPlaceHash(`${state.record.id} ${upstreamModel}`);
   }
 
   ordinaryCandidate(key: KeyState): PoolCandidate {
@@ -48,28 +78,43 @@ export class PoolTarget implements Target {
     this.#ordinary.set(key, candidate);
     return candidate;
   }
+
+  /** What has no price is the dearest: nobody knows what it will be. */
+  costAt(route: PoolRoute, nowMs: number): number {
+    if (nowMs >= this.#costUntilMs || nowMs < this.#costUntilMs - COST_KEPT_MS) {
+      this.#cost = route.joints.priceOf(route, this) ?? Number.POSITIVE_INFINITY;
+      this.#costUntilMs = nowMs + COST_KEPT_MS;
+    }
+    return this.#cost;
+  }
 }
 
 export class PoolRoute implements ModelRoute {
   readonly id: ModelId;
   readonly name: string;
   readonly operation: Operation;
-  readonly strategy: string;
+  readonly strategy: Strategy;
+  readonly affinity: Affinity;
   readonly limits: ScopeLimits;
   readonly price: unknown;
   readonly targets: readonly PoolTarget[];
   /** The targets by priority, the first tier to be tried first. */
   readonly tiers: readonly (readonly PoolTarget[])[];
+  readonly joints: PoolJoints;
+  /** Set once all routes of a snapshot are there. */
+  fallbacks: readonly FallbackRoute[] = NO_FALLBACKS;
 
-  constructor(model: ModelInput, targets: readonly PoolTarget[]) {
+  constructor(model: ModelInput, targets: readonly PoolTarget[], joints: PoolJoints) {
     this.id = model.id;
     this.name = model.name;
     this.operation = model.operation;
     this.strategy = model.strategy;
+    this.affinity = model.affinity;
     this.limits = model.limits;
     this.price = model.price;
     this.targets = targets;
     this.tiers = toTiers(targets);
+    this.joints = joints;
   }
 }
 

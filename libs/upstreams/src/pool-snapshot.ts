@@ -1,6 +1,7 @@
 import { type ModelId, type Operation, type ScopeLimits, type Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
 import { type ProviderName, type UpstreamAddress } from '@weir/providers';
 import { type KeyStatus } from './pool-contract';
+import { type Affinity, type Strategy } from './strategy';
 
 /** A provider's key, opened. The vault makes it; the pool keeps it in memory. */
 export interface OpenedKey {
@@ -43,7 +44,10 @@ export interface ModelInput {
   readonly id: ModelId;
   readonly name: string;
   readonly operation: Operation;
-  readonly strategy: string;
+  readonly strategy: Strategy;
+  readonly affinity: Affinity;
+  /** Names of models that may answer in its place, the first one first. */
+  readonly fallbacks: readonly string[];
   readonly limits: ScopeLimits;
   readonly price: unknown;
   readonly targets: readonly TargetInput[];

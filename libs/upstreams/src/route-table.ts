@@ -1,3 +1,5 @@
+import { toFallbacks } from './to-fallbacks';
+import { type PoolJoints } from './pool-joints';
 import { type ModelInput } from './pool-snapshot';
 import { PoolRoute, PoolTarget } from './pool-route';
 import { type UpstreamRoster } from './upstream-roster';
@@ -10,15 +12,20 @@ export class RouteTable {
   /** The lengths that prefixes have, longest first. */
   readonly #prefixLengths: readonly number[];
 
-  constructor(models: readonly ModelInput[], roster: UpstreamRoster) {
+  constructor(models: readonly ModelInput[], roster: UpstreamRoster, joints: PoolJoints) {
+    const named = new Map<PoolRoute, readonly string[]>();
     for (const model of models) {
-      const route = toRoute(model, roster);
+      const route = toRoute(model, roster, joints);
+      named.set(route, model.fallbacks);
       if (model.name.endsWith('*')) this.#byPrefix.set(model.name.slice(0, -1), route);
       else this.#exact.set(model.name, route);
     }
     const lengths = new Set([...this.#byPrefix.keys()].map((prefix) => prefix.length));
     this.#prefixLengths = [...lengths].sort((left, right) => right - left);
     this.names = models.map((model) => model.name).sort();
+    for (const [route, names] of named) {
+      if (names.length > 0) route.fallbacks = toFallbacks(route, (name) => this.find(name), (of) => named.get(of) ?? []);
+    }
   }
 
   find(name: string): PoolRoute | null {
@@ -34,12 +41,12 @@ export class RouteTable {
   }
 }
 
-function toRoute(model: ModelInput, roster: UpstreamRoster): PoolRoute {
+function toRoute(model: ModelInput, roster: UpstreamRoster, joints: PoolJoints): PoolRoute {
   const targets: PoolTarget[] = [];
-  for (const { upstreamId, upstreamModel, weight, priority } of model.targets) {
-    const state = roster.find(upstreamId);
+  for (const target of model.targets) {
+    const state = roster.find(target.upstreamId);
     // Its upstream's row was unreadable or is gone: the other targets must still serve.
-    if (state !== null) targets.push(new PoolTarget(state, upstreamModel, weight, priority));
+    if (state !== null) targets.push(new PoolTarget(state, target));
   }
-  return new PoolRoute(model, targets);
+  return new PoolRoute(model, targets, joints);
 }

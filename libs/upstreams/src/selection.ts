@@ -1,56 +1,88 @@
-import { type KeyAvailability, type KeyState } from './key-state';
-import { type PoolRefusal, type PoolRefusalReason } from './pool-contract';
+import { hasSoundKey, KeyChoice } from './key-choice';
+import { type KeyState } from './key-state';
+import { type PoolRefusal } from './pool-contract';
 import { PoolCandidate, type PoolRoute, type PoolTarget } from './pool-route';
 import { NO_TICKET } from './probe-place';
 import { CONCURRENCY_RETRY_MS, RefusalTally } from './refusal-tally';
+import { TargetChoice } from './target-choice';
+import { type UpstreamState } from './upstream-state';
 
 /**
  * How far a search goes:
+ * - `other`: only sound endpoints that this request is not at
  * - `elsewhere`: only endpoints this request has not just seen failing
  * - `sound`: every endpoint and key that its breaker admits
  * - `last`: also what opened on bad answers, because the last one is never cut off
  */
-type Reach = 'elsewhere' | 'sound' | 'last';
+type Reach = 'other' | 'elsewhere' | 'sound' | 'last';
 
 /**
- * Chooses the target and the key of one attempt: the lowest priority number first, within it
- * weighted random by target weight × upstream weight × ramp, then the upstream's keys in turn, so
- * that their load is even. Weight 0 is drained: never picked, even when it is all there is,
- * because whoever sets it is about to take the place away.
+ * Chooses the target and the key of one attempt: the lowest priority number first, within it by
+ * the route's strategy, then a key of the upstream. Weight 0 is drained: never picked, even when
+ * it is all there is, because whoever sets it is about to take the place away.
  */
 export class Selection {
-  readonly #random: () => number;
   readonly #tally = new RefusalTally();
+  readonly #targetChoice: TargetChoice;
+  readonly #keyChoice: KeyChoice;
   /** Reused by every pick: nothing runs between its filling and its reading. */
   #weights = new Float64Array(8);
 
   constructor(random: () => number) {
-    this.#random = random;
+    this.#targetChoice = new TargetChoice(random);
+    this.#keyChoice = new KeyChoice(random, this.#tally);
   }
 
-  select(route: PoolRoute, tried: readonly PoolCandidate[], nowMs: number): PoolCandidate | PoolRefusal {
+  /** @param affinity a session's hash; it counts where the route wants it */
+  select(route: PoolRoute, tried: readonly PoolCandidate[], affinity: number | null, nowMs: number): PoolCandidate | PoolRefusal {
+    const session = route.affinity === 'session' ? affinity : null;
     if (tried.length > 0) {
-      const found = this.#search(route, tried, 'elsewhere', nowMs);
+      const found = this.#search(route, tried, 'elsewhere', session, nowMs);
       if (found !== null) return found;
     }
-    return (
-      this.#search(route, tried, 'sound', nowMs) ?? this.#search(route, tried, 'last', nowMs) ?? this.#tally.toRefusal()
-    );
+    const sound = this.#search(route, tried, 'sound', session, nowMs);
+    if (sound !== null) return sound;
+    // A sound endpoint that is only full is worth a wait; what fails would not serve the call any better.
+    if (listFull(route, tried, true, nowMs).some(({ routing }) => routing.queueTimeoutMs > 0)) return this.#tally.toRefusal();
+    return this.#search(route, tried, 'last', session, nowMs) ?? this.#tally.toRefusal();
   }
 
-  #search(route: PoolRoute, tried: readonly PoolCandidate[], reach: Reach, nowMs: number): PoolCandidate | null {
+  /** The upstreams that could serve this request if they were not full; those that fail only when there is no other. */
+  listWaitable(route: PoolRoute, tried: readonly PoolCandidate[], nowMs: number): UpstreamState[] {
+    const sound = listFull(route, tried, true, nowMs);
+    return sound.length > 0 ? sound : listFull(route, tried, false, nowMs);
+  }
+
+  /** Whether another upstream than the one in use could take a call of this route at once, all being well with it. */
+  hasOther(route: PoolRoute, { target: used }: PoolCandidate, nowMs: number): boolean {
+    for (const target of route.targets) {
+      const { state } = target;
+      if (state === used.state || !isServing(target) || !state.hasRoom || !state.breaker.isClosed) continue;
+      if (hasSoundKey(target, [], nowMs)) return true;
+    }
+    return false;
+  }
+
+  /** A second call beside the first: at an upstream that is well, and not the same one. */
+  selectOther(route: PoolRoute, used: PoolCandidate, nowMs: number): PoolCandidate | null {
+    return this.#search(route, [used], 'other', null, nowMs);
+  }
+
+  #search(route: PoolRoute, tried: readonly PoolCandidate[], reach: Reach, affinity: number | null, nowMs: number): PoolCandidate | null {
     this.#tally.clear();
     for (const tier of route.tiers) {
-      const found = this.#searchTier(tier, tried, reach, nowMs);
+      const found = this.#searchTier(route, tier, tried, reach, affinity, nowMs);
       if (found !== null) return found;
     }
     return null;
   }
 
   #searchTier(
+    route: PoolRoute,
     tier: readonly PoolTarget[],
     tried: readonly PoolCandidate[],
     reach: Reach,
+    affinity: number | null,
     nowMs: number,
   ): PoolCandidate | null {
     if (this.#weights.length < tier.length) this.#weights = new Float64Array(tier.length * 2);
@@ -61,8 +93,8 @@ export class Selection {
       if (weights[index] > 0) left += 1;
     }
     for (; left > 0; left -= 1) {
-      const index = this.#draw(tier.length);
-      const key = this.#pickKey(tier[index], tried, reach, nowMs);
+      const index = this.#targetChoice.choose(route, tier, weights, affinity, nowMs);
+      const key = this.#keyChoice.pick(tier[index], tried, reach === 'last', affinity, nowMs);
       if (key !== null) return enter(tier[index], key, nowMs);
       weights[index] = 0;
     }
@@ -71,83 +103,43 @@ export class Selection {
 
   /** The share of the draw that a target gets; 0 when no call may go there now. */
   #weigh(target: PoolTarget, tried: readonly PoolCandidate[], reach: Reach, nowMs: number): number {
+    if (!isServing(target)) return 0;
     const { state } = target;
-    const { record, breaker } = state;
-    const weight = target.weight * record.weight;
-    if (state.isRemoved || !record.enabled || weight <= 0) return 0;
-    if (record.concurrency !== null && state.openCalls >= record.concurrency) {
+    const { breaker } = state;
+    if (!state.hasRoom) {
       this.#tally.add('concurrency', CONCURRENCY_RETRY_MS);
       return 0;
     }
+    const weight = target.weight * state.record.weight;
     if (!breaker.admits(nowMs)) {
       if (reach === 'last' && breaker.letsLastThrough()) return weight;
       this.#tally.add('breaker_open', breaker.retryAfterMs(nowMs));
       return 0;
     }
+    if (reach === 'other' && (!breaker.isClosed || wasTriedAt(target, tried))) return 0;
     if (reach === 'elsewhere' && breaker.isFailing && wasTriedAt(target, tried)) return 0;
     return weight * breaker.rampAt(nowMs);
   }
+}
 
-  #draw(count: number): number {
-    const weights = this.#weights;
-    let total = 0;
-    for (let index = 0; index < count; index += 1) total += weights[index];
-    let point = this.#random() * total;
-    let last = 0;
-    for (let index = 0; index < count; index += 1) {
-      if (weights[index] === 0) continue;
-      point -= weights[index];
-      if (point < 0) return index;
-      last = index;
-    }
-    return last;
+function listFull(route: PoolRoute, tried: readonly PoolCandidate[], onlySound: boolean, nowMs: number): UpstreamState[] {
+  const full = new Set<UpstreamState>();
+  for (const target of route.targets) {
+    const { state } = target;
+    if (!isServing(target) || state.hasRoom) continue;
+    if (!state.breaker.admits(nowMs) && (onlySound || !state.breaker.letsLastThrough())) continue;
+    if (hasSoundKey(target, tried, nowMs)) full.add(state);
   }
+  return [...full];
+}
 
-  #pickKey(target: PoolTarget, tried: readonly PoolCandidate[], reach: Reach, nowMs: number): KeyState | null {
-    const { state, upstreamModel } = target;
-    const { keys, cursor } = state;
-    let anySound = false;
-    let ramping: number | null = null;
-    let ejected: number | null = null;
-    for (let step = 0; step < keys.length; step += 1) {
-      const index = (cursor + step) % keys.length;
-      const key = keys[index];
-      const availability = key.availabilityFor(upstreamModel, nowMs);
-      const isSound = availability === 'ready' || availability === 'trial';
-      anySound ||= isSound;
-      if (wasTriedWith(key, tried)) {
-        this.#tally.addTried();
-        // Throttled or used up in this very request: the caller is told when that ends.
-        if (!isSound) this.#tallyKey(key, availability, upstreamModel, nowMs);
-      } else if (!isSound) {
-        if (availability === 'ejected') ejected ??= index;
-        this.#tallyKey(key, availability, upstreamModel, nowMs);
-      } else if (this.#skipsTurn(key, nowMs)) {
-        ramping ??= index;
-      } else {
-        return takeTurn(target, index);
-      }
-    }
-    if (ramping !== null) return takeTurn(target, ramping);
-    // An ejection may not cost an upstream its last key: others were refused or parked since.
-    if (ejected !== null && reach === 'last' && !anySound) return takeTurn(target, ejected);
-    return null;
-  }
-
-  /** A key that comes back from ejection gets its turn more and more often. */
-  #skipsTurn(key: KeyState, nowMs: number): boolean {
-    const ramp = key.breaker.rampAt(nowMs);
-    return ramp < 1 && key.breaker.isClosed && this.#random() >= ramp;
-  }
-
-  #tallyKey(key: KeyState, availability: KeyAvailability, upstreamModel: string, nowMs: number): void {
-    const retryAfterMs = key.retryAfterMs(upstreamModel, nowMs);
-    if (retryAfterMs !== null) this.#tally.add(toReason(availability), retryAfterMs);
-  }
+function isServing({ state, weight }: PoolTarget): boolean {
+  return !state.isRemoved && state.record.enabled && weight > 0 && state.record.weight > 0;
 }
 
 /** Takes what places the attempt needs. An ordinary attempt needs none, and then nothing is made. */
 function enter(target: PoolTarget, key: KeyState, nowMs: number): PoolCandidate {
+  target.latency.called(nowMs);
   const endpointTicket = target.state.breaker.enter(nowMs);
   const keyTicket = key.breaker.enter(nowMs);
   const firstTryTicket = key.enterFirstTry(nowMs);
@@ -157,35 +149,7 @@ function enter(target: PoolTarget, key: KeyState, nowMs: number): PoolCandidate 
   return new PoolCandidate(target, key, endpointTicket, keyTicket, firstTryTicket);
 }
 
-function takeTurn(target: PoolTarget, index: number): KeyState {
-  const { state } = target;
-  // Past the one that was taken: keys passed over do not hand their turns to the next in line.
-  state.cursor = (index + 1) % state.keys.length;
-  return state.keys[index];
-}
-
 function wasTriedAt(target: PoolTarget, tried: readonly PoolCandidate[]): boolean {
   for (const candidate of tried) if (candidate.target.state === target.state) return true;
   return false;
 }
-
-function wasTriedWith(key: KeyState, tried: readonly PoolCandidate[]): boolean {
-  for (const candidate of tried) if (candidate.keyState === key) return true;
-  return false;
-}
-
-function toReason(availability: KeyAvailability): PoolRefusalReason {
-  switch (availability) {
-    case 'cooling':
-      return 'throttled';
-    case 'exhausted':
-      return 'exhausted';
-    case 'ejected':
-      return 'breaker_open';
-    case 'disabled':
-    case 'ready':
-    case 'trial':
-      return 'disabled';
-  }
-}
-

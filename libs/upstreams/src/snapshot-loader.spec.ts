@@ -60,7 +60,7 @@ describe('SnapshotLoader', () => {
       enabled: false,
       options: { api_version: '2024-10-21' },
     });
-    const modelId = await addModel('gpt', id, { limits: { rpm: 7, concurrency: 2 }, price: { input_per_million_usd: 2 } });
+    const modelId = await addModel('gpt', id, { strategy: 'least-busy', affinity: 'session', fallbacks: ['gpt-2', 'gpt-3'], limits: { rpm: 7, concurrency: 2 }, price: { input_per_million_usd: 2 } });
     expect(await loader.load()).toEqual({
       upstreams: [
         {
@@ -81,7 +81,9 @@ describe('SnapshotLoader', () => {
           id: modelId,
           name: 'gpt',
           operation: 'chat',
-          strategy: 'weighted',
+          strategy: 'least-busy',
+          affinity: 'session',
+          fallbacks: ['gpt-2', 'gpt-3'],
           limits: { ...NO_LIMITS, requestsPerMinute: 7, concurrency: 2 },
           price: { input_per_million_usd: 2 },
           targets: [{ modelId, upstreamId: id, upstreamModel: 'their gpt', weight: 7, priority: 3 }],
@@ -121,6 +123,12 @@ describe('SnapshotLoader', () => {
     const { pool } = new PoolFixture(await loader.load());
     expect(pool.findRoute('gpt')).toMatchObject({ id: modelId, limits: { ...NO_LIMITS, tokensPerMinute: 9 } });
     expect(warnings).toEqual([]);
+  });
+
+  it('serves by weight, and each call alone, what only a newer version knows to route', async () => {
+    const { id } = await addUpstream({ options: { no_key: true } });
+    await addModel('gpt', id, { strategy: 'by-the-moon', affinity: 'family' });
+    expect((await loader.load()).models[0]).toMatchObject({ strategy: 'weighted', affinity: 'none', fallbacks: [] });
   });
 
   it('serves a model by the targets that are left when one of its upstreams cannot be used', async () => {

@@ -2,6 +2,7 @@ import { type ModelId, type Operation, OPERATIONS, parseId, readStoredScopeLimit
 import { isProviderName } from '@weir/providers';
 import { type DataSource } from 'typeorm';
 import { BaseUrlError, parseBaseUrl } from './base-url';
+import { toAffinity, toStrategy } from './strategy';
 import { type ModelInput, type OpenedKey, type PoolSnapshot, type TargetInput, type UpstreamInput } from './pool-snapshot';
 
 /** Opens the keys of these upstreams; the vault's work. A key that cannot be opened is left out by it. */
@@ -25,7 +26,7 @@ class BadRowError extends Error {}
 const UPSTREAMS_SQL = `
   SELECT id, name, provider, base_url, timeout_ms, stream_timeout_ms, concurrency, weight, enabled, options
   FROM upstreams ORDER BY id`;
-const MODELS_SQL = 'SELECT id, name, operation, strategy, limits, price FROM models ORDER BY id';
+const MODELS_SQL = 'SELECT id, name, operation, strategy, affinity, fallbacks, limits, price FROM models ORDER BY id';
 const TARGETS_SQL = `
   SELECT id, model_id, upstream_id, upstream_model, weight, priority
   FROM model_targets ORDER BY model_id, priority, position, id`;
@@ -107,7 +108,9 @@ function toModel(row: Row, targets: ReadonlyMap<ModelId, readonly TargetInput[]>
     id,
     name: parseText(row.name, 'name'),
     operation: parseOperation(row.operation),
-    strategy: parseText(row.strategy, 'strategy'),
+    strategy: toStrategy(row.strategy),
+    affinity: toAffinity(row.affinity),
+    fallbacks: parseTexts(row.fallbacks, 'fallbacks'),
     limits: parseLimits(row.limits),
     price: row.price ?? null,
     targets: targets.get(id) ?? [],
@@ -117,6 +120,11 @@ function toModel(row: Row, targets: ReadonlyMap<ModelId, readonly TargetInput[]>
 function parseText(value: unknown, column: string): string {
   if (typeof value === 'string' && value !== '') return value;
   throw new BadRowError(`${column} is not a text`);
+}
+
+function parseTexts(value: unknown, column: string): string[] {
+  if (!Array.isArray(value)) throw new BadRowError(`${column} is not a list`);
+  return value.map((text) => parseText(text, column));
 }
 
 function parseInteger(value: unknown, column: string): number {

@@ -3,6 +3,7 @@ import { learnKeyRow, mergeKeyRow } from './key-merge';
 import { type KeyReporter } from './key-reporter';
 import { KeyState } from './key-state';
 import { type PoolKey } from './pool-contract';
+import { type PoolJoints } from './pool-joints';
 import { type OpenedKey, type PoolSnapshot, type UpstreamInput } from './pool-snapshot';
 import { UpstreamState } from './upstream-state';
 
@@ -12,11 +13,13 @@ const NO_KEYS: readonly OpenedKey[] = [];
 export class UpstreamRoster {
   readonly #random: () => number;
   readonly #reporter: KeyReporter;
+  readonly #joints: PoolJoints;
   #states = new Map<UpstreamId, UpstreamState>();
 
-  constructor(random: () => number, reporter: KeyReporter) {
+  constructor(random: () => number, reporter: KeyReporter, joints: PoolJoints) {
     this.#random = random;
     this.#reporter = reporter;
+    this.#joints = joints;
   }
 
   find(id: UpstreamId): UpstreamState | null {
@@ -44,7 +47,7 @@ export class UpstreamRoster {
     // Another host under the same id starts anew: what was learnt says nothing of it, and a route
     // from before must never carry the new host's keys to the old one.
     const isSamePlace = known !== undefined && known.record.address.origin === input.address.origin;
-    const state = isSamePlace ? known : new UpstreamState({ ...input, keys: [] }, this.#random);
+    const state = isSamePlace ? known : new UpstreamState({ ...input, keys: [] }, this.#random, this.#joints);
     const keys = rows.length === 0 ? this.#keylessPlace(input, state) : rows.map((row) => this.#applyKey(state, row, nowMs));
     const kept = new Set(keys);
     for (const key of state.keys) if (!kept.has(key)) this.#retire(key);

@@ -1,22 +1,67 @@
 import { type UpstreamKeyId } from '@weir/kernel';
 import { CircuitBreaker } from './circuit-breaker';
+import { FairQueue } from './fair-queue';
 import { type KeyState } from './key-state';
-import { type KeyStatus, type UpstreamDescription, type UpstreamRecord } from './pool-contract';
+import { toPlaceShare } from './place-share';
+import { type KeyStatus, type ProbeView, type UpstreamDescription, type UpstreamRecord } from './pool-contract';
+import { type PoolJoints } from './pool-joints';
+import { type RoutingOptions, toRoutingOptions } from './routing-options';
+import { TargetLatency } from './target-latency';
+import { type Waiter } from './waiter';
 
-/** What lives on when a snapshot replaces an upstream's record: its breaker, its keys' states, its open calls. */
+/** What lives on when a snapshot replaces an upstream's record: its breaker, its keys' states, its open calls, its queue. */
 export class UpstreamState {
-  record: UpstreamRecord;
+  readonly queue = new FairQueue<Waiter>();
   readonly breaker: CircuitBreaker;
   keys: readonly KeyState[] = [];
   /** Where the round over the keys goes on. */
   cursor = 0;
   openCalls = 0;
+  /** Places held for calls that won them in the queue and have not begun. */
+  reserved = 0;
+  probe: ProbeView | null = null;
   /** Its row is gone: no call goes there any more, whatever an older route still says. */
   isRemoved = false;
+  readonly #joints: PoolJoints;
+  readonly #latencies = new Map<string, TargetLatency>();
+  #record: UpstreamRecord;
+  #routing: RoutingOptions;
 
-  constructor(record: UpstreamRecord, random: () => number) {
-    this.record = record;
+  constructor(record: UpstreamRecord, random: () => number, joints: PoolJoints) {
+    this.#record = record;
+    this.#routing = toRoutingOptions(record.provider, record.address);
+    this.#joints = joints;
     this.breaker = new CircuitBreaker(random);
+  }
+
+  get record(): UpstreamRecord {
+    return this.#record;
+  }
+
+  set record(record: UpstreamRecord) {
+    this.#record = record;
+    this.#routing = toRoutingOptions(record.provider, record.address);
+  }
+
+  get routing(): RoutingOptions {
+    return this.#routing;
+  }
+
+  /** How many calls this process may have open there; Infinity for any number. */
+  get places(): number {
+    const { concurrency } = this.#record;
+    return concurrency === null ? Number.POSITIVE_INFINITY : toPlaceShare(concurrency, this.#joints.processCount());
+  }
+
+  get hasRoom(): boolean {
+    return this.#record.concurrency === null || this.openCalls + this.reserved < this.places;
+  }
+
+  /** Kept for each of its models: routes come and go with each snapshot. */
+  latencyOf(upstreamModel: string): TargetLatency {
+    let latency = this.#latencies.get(upstreamModel);
+    if (latency === undefined) this.#latencies.set(upstreamModel, (latency = new TargetLatency()));
+    return latency;
   }
 
   findKey(id: UpstreamKeyId | null): KeyState | null {
@@ -54,7 +99,9 @@ export class UpstreamState {
     for (const key of keys) keyCounts[key.enabled ? key.status : 'disabled'] += 1;
     const cause = state === 'closed' ? null : this.breaker.cause;
     const breaker = { state, cause, retryAfterMs: Math.ceil(this.breaker.retryAfterMs(nowMs)) };
-    return { id, name, provider, enabled, openCalls: this.openCalls, concurrency, breaker, keyCounts, keys };
+    const places = concurrency === null ? null : this.places;
+    const queue = { waiting: this.queue.size, reserved: this.reserved };
+    return { id, name, provider, enabled, openCalls: this.openCalls, concurrency, places, queue, probe: this.probe, breaker, keyCounts, keys };
   }
 
   #count(): { working: number; ejected: number } {

@@ -1,4 +1,5 @@
 import { lookup, type LookupAddress } from 'node:dns';
+import { type Readable } from 'node:stream';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector, type Dispatcher, errors, Pool } from 'undici';
 import { isForbiddenAddress } from './forbidden-address';
@@ -58,6 +59,7 @@ export class UpstreamTransport {
 
   /**
    * Sends one request.
+   * @param body a stream can be sent once
    * @param headers flat: name, value, name, value
    * @param headersTimeoutMs from the request's end to the answer's head; 0 for none
    * @param bodyTimeoutMs between two chunks of the answer; 0 for none
@@ -67,7 +69,7 @@ export class UpstreamTransport {
     method: string,
     path: string,
     headers: string[],
-    body: Buffer | null,
+    body: Buffer | Readable | null,
     headersTimeoutMs: number,
     bodyTimeoutMs: number,
     handler: TransportHandler,

@@ -1,8 +1,8 @@
 import { newId, NO_LIMITS, Secret, type Clock, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
 import { type FailureClass } from '@weir/providers';
 import { type Candidate, type KeyChange, type ModelRoute, type PoolRefusal } from '../src/pool-contract';
-import { type OpenedKey, type PoolSnapshot, type TargetInput, type UpstreamInput } from '../src/pool-snapshot';
-import { UpstreamPool } from '../src/upstream-pool';
+import { type ModelInput, type OpenedKey, type PoolSnapshot, type TargetInput, type UpstreamInput } from '../src/pool-snapshot';
+import { UpstreamPool, type UpstreamPoolOptions } from '../src/upstream-pool';
 
 export const START_MS = 1_800_000_000_000;
 export const MODEL = 'gpt-test';
@@ -96,8 +96,9 @@ export function snapshot(
   upstreams: UpstreamInput[],
   keys: OpenedKey[],
   targets: TargetInput[] = upstreams.map((to) => target(to)),
+  changes: Partial<ModelInput> = {},
 ): PoolSnapshot {
-  const model = { id: newId<PoolSnapshot['models'][number]['id']>(), name: MODEL, operation: 'chat', strategy: 'weighted', limits: NO_LIMITS, price: null, targets } as const;
+  const model = { id: newId<PoolSnapshot['models'][number]['id']>(), name: MODEL, operation: 'chat', strategy: 'weighted', affinity: 'none', fallbacks: [], limits: NO_LIMITS, price: null, targets, ...changes } as const;
   return { upstreams, keys, models: [model] };
 }
 
@@ -107,9 +108,9 @@ export class PoolFixture {
   readonly told: { id: UpstreamKeyId; change: KeyChange }[] = [];
   readonly pool: UpstreamPool;
 
-  constructor(contents: PoolSnapshot, random: () => number = seededRandom(1)) {
+  constructor(contents: PoolSnapshot, random: () => number = seededRandom(1), joints: Partial<UpstreamPoolOptions> = {}) {
     const sink = { keyChanged: (id: UpstreamKeyId, change: KeyChange) => void this.told.push({ id, change }) };
-    this.pool = new UpstreamPool({ sink, clock: this.clock, random, schedule: this.clock.schedule });
+    this.pool = new UpstreamPool({ sink, clock: this.clock, random, schedule: this.clock.schedule, ...joints });
     this.pool.apply(contents);
   }
 

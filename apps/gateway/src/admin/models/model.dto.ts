@@ -1,8 +1,8 @@
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import { type Operation, OPERATIONS } from '@weir/kernel';
 import { PRICE_FIELDS } from '@weir/ledger';
-import { type ModelEntity, type ModelTargetEntity } from '@weir/upstreams';
-import { Id, Name, Nested, NestedList, OneOf, OpenObject, WholeNumber } from '../fields/fields';
+import { AFFINITIES, type ModelEntity, type ModelTargetEntity, STRATEGIES } from '@weir/upstreams';
+import { Id, Name, NameList, Nested, NestedList, OneOf, OpenObject, WholeNumber } from '../fields/fields';
 import { UNREADABLE } from '../limits/budget.dto';
 import { LIMITS_STAY, MODEL_LIMITS, ScopeLimitsInput, ScopeLimitsView, toScopeLimitsView } from '../limits/scope-limits.dto';
 import { LARGEST_WEIGHT } from '../upstreams/upstream.dto';
@@ -10,10 +10,17 @@ import { LARGEST_WEIGHT } from '../upstreams/upstream.dto';
 const LONGEST_NAME = 256;
 const MOST_TARGETS = 100;
 const LARGEST_PRIORITY = 1_000;
-const STRATEGIES = ['weighted'] as const;
+const MOST_FALLBACKS = 8;
 const DEFAULT_WEIGHT = 100;
 
 const NAME = 'What callers ask for. With a `*` at its end it stands for every name that begins so.';
+const STRATEGY =
+  'How a target is chosen among those of the lowest priority number that can take the call. `weighted` (when not given): at random by weight; `least-busy`: the least open calls for its weight and places; ' +
+  '`lowest-latency`: the faster of two drawn by weight; `lowest-cost`: the cheapest, unpriced last; `priority`: the first as they are written.';
+const FALLBACKS =
+  'Models that may answer in its place when none of its targets can, the first one first; of the same operation, and only for callers whose key permits them. Their own fallbacks follow, at most three deep.';
+const AFFINITY =
+  '`session`: calls of one session go to the same target and key, where a cache may have their prompt; `none` when not given.';
 const PRICE =
   'In dollars. It takes the place of the whole price of the price table; null takes the table’s. ' +
   'Cached and written input without a price of its own costs what input costs; anything else that is not named is free. ' +
@@ -51,8 +58,14 @@ export class CreateModel {
   @OneOf(OPERATIONS)
   operation: Operation;
 
-  @OneOf(STRATEGIES, { optional: true })
+  @OneOf(STRATEGIES, { optional: true, description: STRATEGY })
   strategy?: string;
+
+  @NameList(MOST_FALLBACKS, LONGEST_NAME, { optional: true, description: FALLBACKS })
+  fallbacks?: string[];
+
+  @OneOf(AFFINITIES, { optional: true, description: AFFINITY })
+  affinity?: string;
 
   @NestedList(() => TargetInput, 1, MOST_TARGETS)
   targets: TargetInput[];
@@ -71,8 +84,14 @@ export class UpdateModel {
   @OneOf(OPERATIONS, { optional: true })
   operation?: Operation;
 
-  @OneOf(STRATEGIES, { optional: true })
+  @OneOf(STRATEGIES, { optional: true, description: STRATEGY })
   strategy?: string;
+
+  @NameList(MOST_FALLBACKS, LONGEST_NAME, { optional: true, description: FALLBACKS })
+  fallbacks?: string[];
+
+  @OneOf(AFFINITIES, { optional: true, description: AFFINITY })
+  affinity?: string;
 
   @NestedList(() => TargetInput, 1, MOST_TARGETS, { optional: true, description: 'Replaces all of them.' })
   targets?: TargetInput[];
@@ -114,6 +133,12 @@ export class ModelView {
   @ApiProperty({ enum: [...STRATEGIES] })
   strategy: string;
 
+  @ApiProperty({ type: [String] })
+  fallbacks: string[];
+
+  @ApiProperty({ enum: [...AFFINITIES] })
+  affinity: string;
+
   @ApiProperty({ type: [TargetView] })
   targets: TargetView[];
 
@@ -142,6 +167,8 @@ export function toModelView(model: ModelEntity, targets: readonly ModelTargetEnt
     name: model.name,
     operation: model.operation,
     strategy: model.strategy,
+    fallbacks: model.fallbacks,
+    affinity: model.affinity,
     targets: targets
       .toSorted((one, other) => one.position - other.position)
       .map((target) => ({

@@ -10,6 +10,7 @@ import { toFieldChanges } from '../audit/to-field-changes';
 import { mergeScopeLimits } from '../limits/scope-limits.dto';
 import { type Page, readPage, search } from '../paging/page';
 import { type SearchQuery } from '../paging/page.query';
+import { lockModels, readFallbackFaults, refuseNewFallbackFaults } from './keep-fallbacks';
 import { type CreateModel, type ModelView, type TargetInput, toModelView, toTargetView, type UpdateModel } from './model.dto';
 
 const COLLECTION = 'models';
@@ -38,11 +39,14 @@ export class Models {
   create(principal: AdminPrincipal, input: CreateModel): Promise<ModelView> {
     return this.transactions.run(principal, async (manager, audit) => {
       const id = newId<ModelId>();
-      const { operation, strategy = 'weighted' } = input;
-      const model = manager.create(ModelEntity, { id, name: parseModelName(input.name), operation, strategy });
+      const { operation, strategy = 'weighted', affinity = 'none', fallbacks = [] } = input;
+      await lockModels(manager);
+      const faults = await readFallbackFaults(manager);
+      const model = manager.create(ModelEntity, { id, name: parseModelName(input.name), operation, strategy, affinity, fallbacks });
       model.limits = mergeScopeLimits({}, input.limits) ?? {};
       model.price = parsePriceField(input.price);
       await manager.save(model);
+      await refuseNewFallbackFaults(manager, faults, model.name);
       await writeTargets(manager, id, input.targets);
       const view = await readView(manager, id);
       await audit({ action: 'create', collection: COLLECTION, objectId: id, organizationId: null, changes: toFieldChanges(null, view) });
@@ -52,14 +56,19 @@ export class Models {
 
   update(principal: AdminPrincipal, id: string, change: UpdateModel): Promise<ModelView> {
     return this.transactions.run(principal, async (manager, audit) => {
+      await lockModels(manager);
       const model = await lockModel(manager, id);
       const before = await readView(manager, id);
+      const faults = await readFallbackFaults(manager);
       if (change.name !== undefined) model.name = parseModelName(change.name);
       if (change.operation !== undefined) model.operation = change.operation;
       if (change.strategy !== undefined) model.strategy = change.strategy;
+      if (change.affinity !== undefined) model.affinity = change.affinity;
+      if (change.fallbacks !== undefined) model.fallbacks = change.fallbacks;
       model.limits = mergeScopeLimits(model.limits, change.limits) ?? model.limits;
       if (change.price !== undefined) model.price = parsePriceField(change.price);
       await manager.save(model);
+      await refuseNewFallbackFaults(manager, faults, model.name);
       if (change.targets !== undefined) await writeTargets(manager, model.id, change.targets);
       const after = await readView(manager, id);
       const changes = toFieldChanges(before, after);
@@ -70,9 +79,12 @@ export class Models {
 
   delete(principal: AdminPrincipal, id: string): Promise<void> {
     return this.transactions.run(principal, async (manager, audit) => {
+      await lockModels(manager);
       const model = await lockModel(manager, id);
       const changes = toFieldChanges(await readView(manager, id), null);
+      const faults = await readFallbackFaults(manager);
       await manager.remove(model);
+      await refuseNewFallbackFaults(manager, faults, null);
       await audit({ action: 'delete', collection: COLLECTION, objectId: id, organizationId: null, changes });
     });
   }

@@ -10,8 +10,12 @@ const MOST_CALLS = 1_000_000;
 export const LARGEST_WEIGHT = 1_000_000;
 
 const TIMEOUT = 'Null takes the installation’s.';
-const CONCURRENCY = 'Open calls at once; null is no limit.';
-const OPTIONS = 'By provider: `api_version` (azure), `no_key` (openai-compatible: it is called without a key), `stream_usage` (false: do not ask it for the usage of streams).';
+const CONCURRENCY = 'Open calls at once, shared by all processes; null is no limit. What is beyond it waits in a queue, fairly among organizations.';
+const OPTIONS =
+  'By provider: `api_version` and `base_model` (azure), `anthropic_version` (anthropic), `preset` (openai-compatible), `response_formats` (index-tts), `generate_path` (trellis), ' +
+  '`no_key` (openai-compatible and servers of one’s own: called without a key), `stream_usage` (openai, azure, openai-compatible; false: do not ask it for the usage of streams). ' +
+  'All have `queue_timeout_ms` (the longest wait for a place, 30000 when not given; 0: none), `queue_length` (calls of one organization that may wait, 100 when not given), ' +
+  '`probe_path` (asked by GET at the host’s root without a key, never what costs; the provider’s own when not given, empty for none) and `probe_interval_ms` (10000 when not given).';
 
 export class CreateUpstream {
   @Name(LONGEST_NAME)
@@ -75,6 +79,17 @@ export class UpdateUpstream {
   options?: Record<string, unknown>;
 }
 
+export class UpstreamProbeView {
+  @ApiProperty({ enum: ['reachable', 'unwell', 'unreachable'] })
+  status: 'reachable' | 'unwell' | 'unreachable';
+
+  @ApiProperty({ type: 'integer' })
+  latency_ms: number;
+
+  @ApiProperty({ type: String, format: 'date-time' })
+  at: string;
+}
+
 export class UpstreamStateView {
   @ApiProperty({ enum: ['closed', 'open', 'half_open'] })
   breaker: 'closed' | 'open' | 'half_open';
@@ -84,6 +99,15 @@ export class UpstreamStateView {
 
   @ApiProperty({ type: 'integer' })
   open_calls: number;
+
+  @ApiProperty({ type: 'integer', nullable: true, description: 'This process’s share of `concurrency`.' })
+  places: number | null;
+
+  @ApiProperty({ type: 'integer', description: 'Calls that wait for a place.' })
+  waiting_calls: number;
+
+  @ApiProperty({ type: UpstreamProbeView, nullable: true, description: 'What its health probe said last; null where there is none yet.' })
+  probe: UpstreamProbeView | null;
 
   @ApiProperty({ type: 'object', additionalProperties: { type: 'integer' }, description: 'How many of its keys are in which status.' })
   keys: Record<string, number>;
@@ -155,10 +179,14 @@ export function toUpstreamFieldsView(upstream: UpstreamEntity): UpstreamFieldsVi
 }
 
 export function toUpstreamStateView(description: UpstreamDescription): UpstreamStateView {
+  const { probe } = description;
   return {
     breaker: description.breaker.state,
     breaker_retry_after_ms: description.breaker.retryAfterMs,
     open_calls: description.openCalls,
+    places: description.places,
+    waiting_calls: description.queue.waiting,
+    probe: probe === null ? null : { status: probe.status, latency_ms: probe.latencyMs, at: new Date(probe.atMs).toISOString() },
     keys: { ...description.keyCounts },
   };
 }
