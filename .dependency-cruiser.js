@@ -1,4 +1,4 @@
-const FEATURES = ['access', 'vault', 'upstreams', 'limits', 'ledger'];
+const FEATURES = ['access', 'vault', 'upstreams', 'limits', 'ledger', 'voices'];
 const lib = (name) => `^libs/${name}/`;
 
 /** What a lib may import besides itself and packages. Everything else is refused. */
@@ -11,6 +11,7 @@ const ALLOWED = {
   vault: ['kernel', 'platform'],
   limits: ['kernel', 'platform'],
   ledger: ['kernel', 'platform'],
+  voices: ['kernel', 'platform'],
   upstreams: ['kernel', 'platform', 'providers'],
   testing: ['kernel', 'wire', 'providers', 'platform'],
 };
