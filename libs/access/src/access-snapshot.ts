@@ -1,4 +1,4 @@
-import { WeirError } from '@weir/kernel';
+import { type ProxyKeyId, WeirError } from '@weir/kernel';
 import { type ChangeKind, type SnapshotChange } from '@weir/platform';
 import { type EntityManager } from 'typeorm';
 import { readAllProxyKeys, readOrganizations, readProjects, readProxyKeys } from './access-rows';
@@ -50,11 +50,17 @@ export class AccessSnapshot {
     if (parsed.kind === 'admin') throw refusal('This is an admin key. Calls to models need a proxy key.');
     const entry = this.table.findMatch(parsed.publicId, hashKey(presented));
     if (entry === null) throw refusal();
-    refuseUnusable(entry, nowMs);
-    const { caller, organization, project } = entry;
-    // New limits of a tenant are a new caller to all of its keys, at their next request.
-    if (caller !== null && caller.organization === organization.scope && caller.project === (project === null ? null : project.scope)) return caller;
-    return (entry.caller = toCaller(entry));
+    return toUsableCaller(entry, nowMs);
+  }
+
+  /**
+   * Who a key belongs to that was presented before, for work that goes on without its caller.
+   * @returns null when this process does not know the key (yet)
+   * @throws WeirError as `authenticate`, when the key may not be used any more
+   */
+  findCaller(keyId: ProxyKeyId, nowMs: number): Caller | null {
+    const entry = this.table?.find(keyId) ?? null;
+    return entry === null ? null : toUsableCaller(entry, nowMs);
   }
 
   private async loadTable(): Promise<void> {
@@ -92,6 +98,15 @@ export class AccessSnapshot {
     this.lastRead = turn.catch(() => undefined);
     return turn;
   }
+}
+
+/** @throws WeirError for a key that may not be used */
+function toUsableCaller(entry: ProxyKeyEntry, nowMs: number): Caller {
+  refuseUnusable(entry, nowMs);
+  const { caller, organization, project } = entry;
+  // New limits of a tenant are a new caller to all of its keys, at their next request.
+  if (caller !== null && caller.organization === organization.scope && caller.project === (project === null ? null : project.scope)) return caller;
+  return (entry.caller = toCaller(entry));
 }
 
 function toCaller({ keyId, publicId, organization, project, models, limits, budgets, expiresAtMs }: ProxyKeyEntry): Caller {

@@ -87,6 +87,10 @@ export class ProxyKeyTable {
     return matches ? entry : null;
   }
 
+  find(id: ProxyKeyId): ProxyKeyEntry | null {
+    return this.byId.get(id) ?? null;
+  }
+
   /** Replaces the key with what its row says now. When it cannot be understood the key is gone, and does not work. */
   putKey(row: ProxyKeyRow): void {
     this.removeKey(row.id);

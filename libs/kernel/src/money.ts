@@ -23,8 +23,11 @@ export function toUsdString(nanos: Nanos): string {
   const sign = nanos < 0 ? '-' : '';
   const absolute = Math.abs(nanos);
   const whole = Math.floor(absolute / NANOS_PER_USD);
-  const fraction = String(absolute % NANOS_PER_USD).padStart(9, '0').replace(/0+$/, '');
-  return sign + whole + (fraction === '' ? '' : '.' + fraction);
+  let fraction = absolute % NANOS_PER_USD;
+  if (fraction === 0) return `${sign}${whole}`;
+  let digits = 9;
+  for (; fraction % 10 === 0; digits--) fraction /= 10;
+  return `${sign}${whole}.${String(fraction).padStart(digits, '0')}`;
 }
 
 /** Dollars as a caller writes them to whole nano-dollars, rounded to nearest. */

@@ -5,6 +5,7 @@ const LARGEST_SMALLINT = 32_767;
 const LARGEST_INTEGER = 2_147_483_647;
 const LONGEST_TEXT = 512;
 const REMEMBERED_TEXTS = 4_096;
+const LONGEST_PLACE = 1_024;
 
 /** How PostgreSQL's json_to_recordset reads the texts that `toUsageRowText` makes. */
 export const USAGE_ROW_TYPE = `
@@ -30,15 +31,47 @@ export function toStorableText(text: string): string {
 export function toUsageRowText(record: UsageRecord): string {
   const { usage } = record;
   return (
-    `{"request_id":${JSON.stringify(record.requestId)},"attempt":${toJsonNumber(record.attempt)},"at_ms":${toJsonNumber(record.atMs)}` +
-    `,"organization_id":${toJsonText(record.organizationId)},"project_id":${toJsonText(record.projectId)},"key_id":${toJsonText(record.keyId)}` +
-    `,"operation":${toJsonText(record.operation)},"model":${toJsonText(record.model)},"upstream_id":${toJsonText(record.upstreamId)}` +
-    `,"upstream_key_id":${toJsonText(record.upstreamKeyId)},"upstream_model":${toJsonText(record.upstreamModel)}` +
+    `{"request_id":${JSON.stringify(record.requestId)},"attempt":${toJsonNumber(record.attempt)},"at_ms":${toJsonNumber(record.atMs)}${toPlaceText(record)}` +
     `,"status":"${record.status}","http_status":${toSmallint(record.httpStatus)},"error_code":${toJsonText(record.errorCode)}` +
     `,"input_tokens":${toBigint(usage.inputTokens)},"cached_input_tokens":${toBigint(usage.cachedInputTokens)}` +
     `,"output_tokens":${toBigint(usage.outputTokens)},"units":${toUnitsText(usage)},"estimated":${record.estimated}` +
     `,"cost_nanos":${toBigint(record.costNanos)},"rate":${toOneLine(record.rate)}` +
     `,"duration_ms":${toInteger(record.durationMs)},"first_byte_ms":${toInteger(record.firstByteMs)}}`
+  );
+}
+
+/** Who called what, and where it went: the same in all rows of a caller and a model while the upstream's key is the same. */
+type Place = Pick<UsageRecord, 'organizationId' | 'projectId' | 'keyId' | 'operation' | 'model' | 'upstreamId' | 'upstreamKeyId' | 'upstreamModel'>;
+
+/** By the caller's key, the place of its last row and its text. */
+const places = new Map<string, { readonly place: Place; readonly text: string }>();
+
+function toPlaceText(record: UsageRecord): string {
+  const known = places.get(record.keyId);
+  if (known !== undefined && isSamePlace(known.place, record)) return known.text;
+  const { organizationId, projectId, keyId, operation, model, upstreamId, upstreamKeyId, upstreamModel } = record;
+  const pieces =
+    `,"organization_id":${toJsonText(organizationId)},"project_id":${toJsonText(projectId)},"key_id":${toJsonText(keyId)}` +
+    `,"operation":${toJsonText(operation)},"model":${toJsonText(model)},"upstream_id":${toJsonText(upstreamId)}` +
+    `,"upstream_key_id":${toJsonText(upstreamKeyId)},"upstream_model":${toJsonText(upstreamModel)}`;
+  if (pieces.length > LONGEST_PLACE) return pieces;
+  // Out of bytes, so that it is one string: put together from pieces, it would be a tree of them for as long as it is remembered.
+  const text = Buffer.from(pieces).toString();
+  if (places.size === REMEMBERED_TEXTS) places.clear();
+  places.set(keyId, { place: { organizationId, projectId, keyId, operation, model, upstreamId, upstreamKeyId, upstreamModel }, text });
+  return text;
+}
+
+function isSamePlace(one: Place, other: Place): boolean {
+  return (
+    one.model === other.model &&
+    one.upstreamKeyId === other.upstreamKeyId &&
+    one.upstreamModel === other.upstreamModel &&
+    one.upstreamId === other.upstreamId &&
+    one.operation === other.operation &&
+    one.projectId === other.projectId &&
+    one.organizationId === other.organizationId &&
+    one.keyId === other.keyId
   );
 }
 
@@ -73,6 +106,8 @@ function toJsonText(text: string | null): string {
 /** A measure that cannot be right must not cost the row: it is brought into what the column holds. */
 function toStorableInteger(value: number | null, largest: number): string {
   if (value === null) return 'null';
+  // As nearly always: nothing has to be brought into shape.
+  if (Number.isInteger(value) && value >= 0 && value <= largest) return String(value);
   if (Number.isNaN(value)) return '0';
   return String(Math.min(Math.max(Math.round(value), 0), largest));
 }

@@ -19,6 +19,7 @@ import { WINDOW_LUA } from './window.lua';
  *            list <new mark> <control>
  *            read <controls>
  *            window <n> <n numbers: age, amount, age, amount, …> <control>
+ *            =  what the text before asks once more, of the same keys, which are not said again
  *          and each control is `kind limit detail`: 1 a window of requests, 2 of tokens (the detail
  *          is the width of a bucket), 3 a lease (0), 4 a budget (when its keys expire; 0 never).
  *
@@ -191,9 +192,14 @@ local function add(done, ...)
   end
 end
 
+local words, own_key
 for i = 2, #ARGV do
-  local words = {}
-  for word in string.gmatch(ARGV[i], '%S+') do words[#words + 1] = word end
+  if ARGV[i] == '=' then
+    next_key = own_key
+  else
+    words, own_key = {}, next_key
+    for word in string.gmatch(ARGV[i], '%S+') do words[#words + 1] = word end
+  end
   local operation = operations[words[1]]
   local first = operation[1] + 1
   if words[1] == 'settle' then first = first + tonumber(words[6]) end

@@ -268,21 +268,33 @@ export class Meter {
     return { ...answer, grant };
   }
 
-  async #admitShared(shared: SharedStore, plan: LimitPlan, demand: Demand): Promise<Admission> {
+  /** No async function, as little else on the way of every request: each costs promises and turns of its own. */
+  #admitShared(shared: SharedStore, plan: LimitPlan, demand: Demand): Admission | Promise<Admission> {
     const startedMs = this.#clock.monotonicMs();
-    if (plan.grants && this.#epoch?.epochMs === null) {
-      // A grant must know in which data it was made, or its loss would not be noticed.
-      await this.#epoch.beat();
-      if (this.#epoch.epochMs === null) return this.#admitWithoutRedis(plan, demand, false, startedMs);
-    }
+    if (plan.grants && this.#epoch?.epochMs === null) return this.#admitAfterBeat(shared, this.#epoch, plan, demand, startedMs);
+    return this.#askShared(shared, plan, demand, startedMs, false);
+  }
+
+  /** A grant must know in which data it was made, or its loss would not be noticed. */
+  async #admitAfterBeat(shared: SharedStore, epoch: EpochWatch, plan: LimitPlan, demand: Demand, startedMs: number): Promise<Admission> {
+    await epoch.beat();
+    return epoch.epochMs === null ? this.#admitWithoutRedis(plan, demand, false, startedMs) : this.#askShared(shared, plan, demand, startedMs, true);
+  }
+
+  /** @param isLate whether it has waited before, and may have to wait for too long now */
+  #askShared(shared: SharedStore, plan: LimitPlan, demand: Demand, startedMs: number, isLate: boolean): Admission | Promise<Admission> {
     if (this.#keeper.owesRedis && hasBudget(plan)) {
-      throw toUnavailable('Redis has just come back, and does not know yet what was spent meanwhile');
+      return Promise.reject(toUnavailable('Redis has just come back, and does not know yet what was spent meanwhile'));
     }
     const { losses } = this.#keeper;
     const asked = shared.store.admit(plan, demand);
-    // Only who has waited for a beat before may have to wait for too long.
-    const leftMs = this.#leftMs(startedMs);
-    const answer = leftMs > MOST_OF_AN_ADMISSION_MS ? await asked : await atMost(this.#timers, leftMs, Promise.resolve(asked));
+    const leftMs = isLate ? this.#leftMs(startedMs) : LONGEST_ADMISSION_MS;
+    const answer = leftMs > MOST_OF_AN_ADMISSION_MS ? asked : atMost(this.#timers, leftMs, Promise.resolve(asked));
+    if (answer instanceof Promise) return answer.then((told) => this.#takeAsked(told, shared, plan, demand, losses, startedMs));
+    return this.#takeAsked(answer, shared, plan, demand, losses, startedMs);
+  }
+
+  #takeAsked(answer: Admission | Unseeded | null, shared: SharedStore, plan: LimitPlan, demand: Demand, losses: number, startedMs: number): Admission | Promise<Admission> {
     if (answer !== null && 'unseeded' in answer) return this.#seedShared(shared, plan, demand, answer, startedMs);
     return this.#takeShared(answer, plan, demand, losses, startedMs);
   }

@@ -218,6 +218,23 @@ describe('RedisMeterStore on the wire', () => {
     }
   });
 
+  it('says the keys of the same question once, however often it is asked in a turn, and counts each time', async () => {
+    const store = open();
+    const busy = planOf(requestsOf(newSubject(), 5), requestsOf(newSubject(), 100, DAY_MS));
+    const other = planFor(newSubject());
+    const evalsha = jest.spyOn(redis, 'evalsha');
+    try {
+      const plans = [other, busy, busy, busy, busy, other, busy, busy, busy];
+      const answers = await Promise.all(plans.map((plan) => admit(store, plan)));
+      expect(answers.map(({ admitted }) => admitted)).toEqual([true, true, true, true, true, true, true, false, false]);
+      expect(answers.map(({ states }) => states[0].used)).toEqual([1, 1, 2, 3, 4, 2, 5, 5, 5]);
+      expect(evalsha.mock.calls.map(([, keyCount]) => keyCount)).toEqual([6]);
+      expect([(await peek(store, busy)).states[1].used, (await peek(store, other)).states[0].used]).toEqual([5, 2]);
+    } finally {
+      evalsha.mockRestore();
+    }
+  });
+
   it.each(['window', 'token', 'lease', 'budget', 'holds'])('lets a broken %s fail alone: the others of the same command are decided', async (kind) => {
     const store = open();
     const broken = wholePlan(`broken-${kind}`);

@@ -10,6 +10,8 @@ export const METER_SHA = createHash('sha1').update(METER_LUA).digest('hex');
 const LARGEST_BATCH = 64;
 /** What nobody waits for goes along with what somebody does; alone, after so long. */
 const LONGEST_WAIT_FOR_COMPANY_MS = 2;
+/** In place of a text: the same again, of the same keys (see meter.lua.ts). */
+const AS_BEFORE = '=';
 
 /** How a batch looks to whom it does not matter what its calls answer. */
 type AnyCall = Pick<ScriptCall<unknown>, 'organizationId' | 'keys' | 'text' | 'isAdmission' | 'canWait'> & {
@@ -108,15 +110,25 @@ export class ScriptGather {
   #run(batch: readonly AnyCall[]): Promise<unknown> {
     const { redis, scriptNowMs } = this.#options;
     const words: string[] = [];
-    for (const call of batch) for (const key of call.keys) words.push(key);
+    for (let index = 0; index < batch.length; index++) {
+      if (!isRepeated(batch, index)) for (const key of batch[index].keys) words.push(key);
+    }
     const keyCount = words.length;
     words.push(scriptNowMs === undefined ? '' : String(scriptNowMs()));
-    for (const call of batch) words.push(call.text);
+    for (let index = 0; index < batch.length; index++) words.push(isRepeated(batch, index) ? AS_BEFORE : batch[index].text);
     return redis.evalsha(METER_SHA, keyCount, ...words).catch((error: unknown) => {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
       return redis.eval(METER_LUA, keyCount, ...words);
     });
   }
+}
+
+/** Whether a call asks the same of the same counters as the one before it: that is said in one byte. */
+function isRepeated(batch: readonly AnyCall[], index: number): boolean {
+  if (index === 0) return false;
+  const before = batch[index - 1];
+  const call = batch[index];
+  return call.keys === before.keys && call.text === before.text;
 }
 
 /** @returns what is wrong with the reply; null when every call could read its part. */

@@ -72,6 +72,11 @@ export class SettleQueue {
     return this.#pending.size;
   }
 
+  /** Whether it knows of no call at all. */
+  get isIdle(): boolean {
+    return this.#pending.size === 0 && this.#ghosts.size === 0;
+  }
+
   has(requestId: string): boolean {
     return this.#pending.has(requestId) || this.#ghosts.has(requestId);
   }

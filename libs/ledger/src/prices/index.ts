@@ -1,4 +1,4 @@
-export { type ModelPrice, type PriceRates, type PriceTier, toTier } from './model-price';
+export { type ModelPrice, type PriceRates, type PriceTier, takesGpuTime, toTier } from './model-price';
 export { parseModelPrice, PRICE_FIELDS } from './parse-model-price';
 export { type PricedPlace, PriceTable } from './price-table';
 export { toCost } from './to-cost';

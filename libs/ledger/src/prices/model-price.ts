@@ -40,3 +40,8 @@ export function toTier(price: ModelPrice, inputTokens: number): PriceTier {
   while (index > 0 && inputTokens <= tiers[index].aboveInputTokens) index -= 1;
   return tiers[index];
 }
+
+/** Whether time on a GPU has a price. Only a model's own price can say so, and that has one tier. */
+export function takesGpuTime(price: ModelPrice | null): boolean {
+  return price !== null && price.tiers[0].rates.gpuSecondNanosPerMillion > 0;
+}

@@ -1,4 +1,5 @@
 import { type Nanos } from '@weir/kernel';
+import { IdTable, type Tabled } from './id-table';
 import { toSpoolLine } from './spool-record';
 
 /** A call that is about to be admitted under budgets. */
@@ -17,7 +18,7 @@ interface OpenIntent {
   readonly next: OpenIntent | null;
 }
 
-interface OpenCall {
+interface OpenCall extends Tabled {
   /** The hold's record up to what was charged; null without a hold, or when that is settled. */
   hold: string | null;
   /** What its attempts cost that are over. */
@@ -41,7 +42,7 @@ export function toHoldBody(holdText: string, chargedNanos: Nanos): string {
  * over. A new segment begins with them, so that an old one can go as soon as its rows are stored.
  */
 export class OpenCalls {
-  readonly #calls = new Map<string, OpenCall>();
+  readonly #calls = new IdTable<OpenCall>();
 
   get size(): number {
     return this.#calls.size;
@@ -59,19 +60,19 @@ export class OpenCalls {
 
   /** The attempt's row is safe. */
   finish(requestId: string, attempt: number, costNanos: Nanos | null): void {
-    const call = this.#calls.get(requestId);
-    if (call === undefined) return;
+    const call = this.#calls.find(requestId);
+    if (call === null) return;
     call.chargedNanos += costNanos ?? 0;
     call.intents = without(call.intents, attempt);
-    this.#forgetIfOver(requestId, call);
+    this.#forgetIfOver(call);
   }
 
   /** @returns whether there was a hold. */
   release(requestId: string): boolean {
-    const call = this.#calls.get(requestId);
-    if (call === undefined || call.hold === null) return false;
+    const call = this.#calls.find(requestId);
+    if (call === null || call.hold === null) return false;
     call.hold = null;
-    this.#forgetIfOver(requestId, call);
+    this.#forgetIfOver(call);
     return true;
   }
 
@@ -86,16 +87,16 @@ export class OpenCalls {
   }
 
   #getCall(requestId: string): OpenCall {
-    let call = this.#calls.get(requestId);
-    if (call === undefined) {
-      call = { hold: null, chargedNanos: 0, intents: null };
-      this.#calls.set(requestId, call);
+    let call = this.#calls.find(requestId);
+    if (call === null) {
+      call = { id: requestId, hold: null, chargedNanos: 0, intents: null, next: null };
+      this.#calls.add(call);
     }
     return call;
   }
 
-  #forgetIfOver(requestId: string, call: OpenCall): void {
-    if (call.hold === null && call.intents === null) this.#calls.delete(requestId);
+  #forgetIfOver(call: OpenCall): void {
+    if (call.hold === null && call.intents === null) this.#calls.remove(call);
   }
 }
 
