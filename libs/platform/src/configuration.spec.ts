@@ -1,7 +1,7 @@
 import { ConfigurationError, loadConfiguration, readEnvironment } from '@weir/platform';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 
 const HEX_A = 'a'.repeat(64);
 const HEX_B = 'b'.repeat(64);
@@ -49,6 +49,26 @@ describe('loadConfiguration', () => {
       maxUploadBytes: 52_428_800,
       log: { level: 'info', format: 'json', file: null, maxSizeBytes: 10_485_760, maxFiles: 5, promptBody: false },
       shutdownTimeoutMs: 300_000,
+      file: { path: resolve('weir.yaml'), isNamed: false },
+      gpu: {
+        hosts: { EMBED_SERVER_1: null, EMBED_SERVER_2: null, VLM_HOST: null, TRELLIS_HOST: null },
+        ports: {
+          PORT_SIGLIP2: 6010,
+          PORT_EMBED_4B: 6011,
+          PORT_EMBED_BGE: 6012,
+          PORT_RERANK_4B: 6013,
+          PORT_ZIMAGE: 6006,
+          PORT_EMBED_8B: 6014,
+          PORT_RERANK_8B: 6015,
+          PORT_VLM: 6050,
+          PORT_TRELLIS: 8000,
+        },
+        urls: { QWEN3_TTS_URL: null, INDEXTTS_URL: null },
+      },
+      defaultEmbed: 'embed_text_bge',
+      defaultRerank: 'rerank_4b',
+      voiceStore: { kind: 'disk' },
+      voicesPerOrganization: 1000,
     });
   });
 
@@ -142,6 +162,55 @@ describe('loadConfiguration', () => {
     { POSTGRES_PASSWORD: 'canary' },
   ])('never shows the value of a secret variable: %p', (environment) => {
     expect(messageOf(environment)).not.toMatch(/canary|accepted/);
+  });
+
+  it('takes where GPU services are: a name, an address, or either with its scheme', () => {
+    const { gpu } = loadConfiguration({
+      EMBED_SERVER_1: 'gpu-1.internal',
+      EMBED_SERVER_2: 'https://10.0.0.7',
+      VLM_HOST: 'fd00::7',
+      TRELLIS_HOST: '[fd00::8]',
+      PORT_VLM: '7000',
+      INDEXTTS_URL: 'http://127.0.0.1:8081',
+    });
+    expect(gpu.hosts).toEqual({ EMBED_SERVER_1: 'gpu-1.internal', EMBED_SERVER_2: 'https://10.0.0.7', VLM_HOST: 'fd00::7', TRELLIS_HOST: '[fd00::8]' });
+    expect(gpu.ports).toMatchObject({ PORT_VLM: 7000, PORT_TRELLIS: 8000 });
+    expect(gpu.urls).toEqual({ QWEN3_TTS_URL: null, INDEXTTS_URL: 'http://127.0.0.1:8081' });
+  });
+
+  it.each<[string, NodeJS.ProcessEnv, string]>([
+    ['a host with a port', { EMBED_SERVER_1: 'gpu:6010' }, 'EMBED_SERVER_1 must be a host name'],
+    ['a host with a path', { VLM_HOST: 'http://gpu/v1' }, 'VLM_HOST must be a host name'],
+    ['a host with a password', { TRELLIS_HOST: 'http://user:canary@gpu' }, 'TRELLIS_HOST must be a host name'],
+    ['a service that is no URL', { QWEN3_TTS_URL: '127.0.0.1:8019' }, 'QWEN3_TTS_URL must be a URL'],
+    ['a port that is none', { PORT_ZIMAGE: '0' }, 'PORT_ZIMAGE must be a whole number'],
+    ['a pattern as the default model', { DEFAULT_EMBED: 'embed*' }, "DEFAULT_EMBED must be a model's name"],
+  ])('refuses %s of a GPU service', (_what, environment, message) => {
+    expect(messageOf(environment).startsWith(message)).toBe(true);
+    expect(messageOf(environment)).not.toContain('canary');
+  });
+
+  it('remembers whether somebody named the file', () => {
+    expect(loadConfiguration({ WEIR_YAML: '/etc/weir/weir.yaml' }).file).toEqual({ path: '/etc/weir/weir.yaml', isNamed: true });
+    expect(loadConfiguration({ WEIR_YAML: '' }).file.isNamed).toBe(false);
+  });
+
+  it('keeps voices in an S3-compatible store whose secret is not shown', () => {
+    const environment = { VOICE_STORE: 's3', VOICE_S3_BUCKET: 'weir-voices', VOICE_S3_ENDPOINT: 'http://minio:9000', VOICE_S3_PREFIX: '/tenants//voices', VOICE_S3_ACCESS_KEY_ID: 'AKIA', VOICE_S3_SECRET_ACCESS_KEY: 'canary' };
+    const { voiceStore } = loadConfiguration(environment);
+    expect(voiceStore).toMatchObject({ kind: 's3', endpoint: 'http://minio:9000', bucket: 'weir-voices', region: 'us-east-1', prefix: 'tenants/voices/', pathStyle: true });
+    expect(JSON.stringify(voiceStore)).not.toContain('canary');
+    expect(loadConfiguration({ VOICE_STORE: 's3', VOICE_S3_BUCKET: 'weir-voices' }).voiceStore).toMatchObject({ endpoint: null, credentials: null, prefix: 'voices/', pathStyle: false });
+  });
+
+  it.each([
+    ['a store without a bucket', { VOICE_STORE: 's3' }, 'VOICE_S3_BUCKET is missing'],
+    ['half of the credentials', { VOICE_STORE: 's3', VOICE_S3_BUCKET: 'abc', VOICE_S3_ACCESS_KEY_ID: 'canary' }, 'VOICE_S3_SECRET_ACCESS_KEY is missing'],
+    ['another kind of store', { VOICE_STORE: 'ftp' }, 'VOICE_STORE must be disk or s3'],
+    ['an endpoint that is no URL', { VOICE_S3_ENDPOINT: 'minio:9000' }, 'VOICE_S3_ENDPOINT must be a URL'],
+  ])('refuses %s for voices', (_what, environment, message) => {
+    expect(messageOf(environment).startsWith(message)).toBe(true);
+    expect(messageOf(environment)).not.toContain('canary');
   });
 
   it('cannot be changed', () => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { Secret } from '@weir/kernel';
 import { z } from 'zod';
 
 export type DatabaseConfiguration = { kind: 'embedded' } | { kind: 'url'; url: string };
@@ -14,6 +15,52 @@ export interface LogConfiguration {
   readonly maxFiles: number;
   readonly promptBody: boolean;
 }
+
+/** Says on which machine GPU services are. */
+export type GpuHostVariable = 'EMBED_SERVER_1' | 'EMBED_SERVER_2' | 'VLM_HOST' | 'TRELLIS_HOST';
+export type GpuPortVariable =
+  | 'PORT_SIGLIP2'
+  | 'PORT_EMBED_4B'
+  | 'PORT_EMBED_BGE'
+  | 'PORT_RERANK_4B'
+  | 'PORT_ZIMAGE'
+  | 'PORT_EMBED_8B'
+  | 'PORT_RERANK_8B'
+  | 'PORT_VLM'
+  | 'PORT_TRELLIS';
+export type GpuUrlVariable = 'QWEN3_TTS_URL' | 'INDEXTTS_URL';
+
+/** Where GPU services are, variable by variable; what each of them is, is known elsewhere. */
+export interface GpuConfiguration {
+  /** A host name, an address, or either behind `http://` or `https://`; null when not set. */
+  readonly hosts: Readonly<Record<GpuHostVariable, string | null>>;
+  readonly ports: Readonly<Record<GpuPortVariable, number>>;
+  readonly urls: Readonly<Record<GpuUrlVariable, string | null>>;
+}
+
+/** Which file declares upstreams and models. */
+export interface ConfigurationFile {
+  /** Absolute. */
+  readonly path: string;
+  /** Somebody named it: then it must be there. */
+  readonly isNamed: boolean;
+}
+
+export interface S3Configuration {
+  readonly kind: 's3';
+  /** Null is AWS's own for the region. */
+  readonly endpoint: string | null;
+  readonly bucket: string;
+  readonly region: string;
+  /** Null: what every AWS client finds in its environment. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: Secret } | null;
+  /** Put before every key: empty, or ends in a slash. */
+  readonly prefix: string;
+  /** The bucket stands in the path, as most stores besides AWS's want it. */
+  readonly pathStyle: boolean;
+}
+
+export type VoiceStoreConfiguration = { readonly kind: 'disk' } | S3Configuration;
 
 export interface Configuration {
   readonly host: string;
@@ -55,6 +102,15 @@ export interface Configuration {
   readonly log: LogConfiguration;
   /** How long a drain may take before what is still open is cut. */
   readonly shutdownTimeoutMs: number;
+  /** Applied at the start: `weir.yaml` of the working directory, or the one that WEIR_YAML names. */
+  readonly file: ConfigurationFile;
+  readonly gpu: GpuConfiguration;
+  /** The models that the short routes take where a request names none. */
+  readonly defaultEmbed: string;
+  readonly defaultRerank: string;
+  /** Where the recordings of voices are kept; `disk` is a folder of the data directory. */
+  readonly voiceStore: VoiceStoreConfiguration;
+  readonly voicesPerOrganization: number;
 }
 
 /** Says in one line which variable is wrong and how, and never shows the value of a secret one. */
@@ -88,6 +144,10 @@ const flag = z
   .enum(['true', 'false', '1', '0', 'yes', 'no', 'on', 'off'], 'must be true or false')
   .transform((value) => ['true', '1', 'yes', 'on'].includes(value))
   .default(false);
+
+const HOST = String.raw`(?:[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%]*\]?)`;
+const gpuHost = () => z.string().regex(new RegExp(`^(?:https?://)?${HOST}$`), 'must be a host name or an IP address, without a port or a path');
+const modelName = () => z.string().regex(/^[^\s*\p{C}]{1,256}$/u, "must be a model's name");
 
 const serviceUrl = (...schemes: string[]) =>
   z.string().refine((value) => schemes.some((scheme) => value.startsWith(scheme + '://')) && URL.canParse(value), `must be a URL that starts with ${schemes.map((scheme) => scheme + '://').join(' or ')}`);
@@ -136,6 +196,33 @@ const VARIABLES = z.object({
   LOG_MAX_SIZE: size().default(10 * MEGABYTE),
   LOG_MAX_FILES: integer(1, 1000).default(5),
   LOG_PROMPT_BODY: flag,
+  WEIR_YAML: z.string().optional(),
+  EMBED_SERVER_1: gpuHost().optional(),
+  PORT_SIGLIP2: port().default(6010),
+  PORT_EMBED_4B: port().default(6011),
+  PORT_EMBED_BGE: port().default(6012),
+  PORT_RERANK_4B: port().default(6013),
+  PORT_ZIMAGE: port().default(6006),
+  EMBED_SERVER_2: gpuHost().optional(),
+  PORT_EMBED_8B: port().default(6014),
+  PORT_RERANK_8B: port().default(6015),
+  VLM_HOST: gpuHost().optional(),
+  PORT_VLM: port().default(6050),
+  TRELLIS_HOST: gpuHost().optional(),
+  PORT_TRELLIS: port().default(8000),
+  QWEN3_TTS_URL: serviceUrl('http', 'https').optional(),
+  INDEXTTS_URL: serviceUrl('http', 'https').optional(),
+  DEFAULT_EMBED: modelName().default('embed_text_bge'),
+  DEFAULT_RERANK: modelName().default('rerank_4b'),
+  VOICE_STORE: z.enum(['disk', 's3'], 'must be disk or s3').default('disk'),
+  VOICE_S3_ENDPOINT: serviceUrl('http', 'https').optional(),
+  VOICE_S3_BUCKET: z.string().regex(/^[A-Za-z0-9._-]{3,63}$/, 'must be the name of a bucket').optional(),
+  VOICE_S3_REGION: z.string().regex(/^[A-Za-z0-9-]{1,63}$/, 'must be the name of a region').default('us-east-1'),
+  VOICE_S3_ACCESS_KEY_ID: z.string().optional(),
+  VOICE_S3_SECRET_ACCESS_KEY: z.string().optional(),
+  VOICE_S3_PREFIX: z.string().regex(/^[A-Za-z0-9!_.*'()/-]{1,256}$/, "must be letters, digits, slashes and any of !_.*'()-").default('voices/'),
+  VOICE_S3_PATH_STYLE: flag.unwrap().optional(),
+  VOICES_PER_ORGANIZATION: integer(0, 1_000_000).default(1000),
 });
 
 type Variables = z.output<typeof VARIABLES>;
@@ -187,6 +274,12 @@ export function loadConfiguration(environment: NodeJS.ProcessEnv): Configuration
       promptBody: variables.LOG_PROMPT_BODY,
     }),
     shutdownTimeoutMs: variables.SHUTDOWN_TIMEOUT_MS,
+    file: Object.freeze({ path: resolve(variables.WEIR_YAML ?? 'weir.yaml'), isNamed: variables.WEIR_YAML !== undefined }),
+    gpu: toGpu(variables),
+    defaultEmbed: variables.DEFAULT_EMBED,
+    defaultRerank: variables.DEFAULT_RERANK,
+    voiceStore: toVoiceStore(variables),
+    voicesPerOrganization: variables.VOICES_PER_ORGANIZATION,
   });
 }
 
@@ -237,6 +330,16 @@ function toDatabase(variables: Variables): DatabaseConfiguration {
   return { kind: 'url', url: `postgres://${credentials}@${toUrlHost(host)}:${POSTGRES_PORT}/${encodeURIComponent(database)}` };
 }
 
+function toGpu(variables: Variables): GpuConfiguration {
+  const { PORT_SIGLIP2, PORT_EMBED_4B, PORT_EMBED_BGE, PORT_RERANK_4B, PORT_ZIMAGE, PORT_EMBED_8B, PORT_RERANK_8B, PORT_VLM, PORT_TRELLIS } = variables;
+  const { EMBED_SERVER_1 = null, EMBED_SERVER_2 = null, VLM_HOST = null, TRELLIS_HOST = null, QWEN3_TTS_URL = null, INDEXTTS_URL = null } = variables;
+  return Object.freeze({
+    hosts: Object.freeze({ EMBED_SERVER_1, EMBED_SERVER_2, VLM_HOST, TRELLIS_HOST }),
+    ports: Object.freeze({ PORT_SIGLIP2, PORT_EMBED_4B, PORT_EMBED_BGE, PORT_RERANK_4B, PORT_ZIMAGE, PORT_EMBED_8B, PORT_RERANK_8B, PORT_VLM, PORT_TRELLIS }),
+    urls: Object.freeze({ QWEN3_TTS_URL, INDEXTTS_URL }),
+  });
+}
+
 function toRedis(variables: Variables): { url: string } | null {
   if (variables.REDIS_URL !== undefined) return { url: variables.REDIS_URL };
   const { REDIS_HOST: host, REDIS_PORT, REDIS_PASSWORD: password } = variables;
@@ -281,6 +384,19 @@ function parseKeyRing(text: string, single: string | undefined): string {
     throw new ConfigurationError('ENCRYPTION_KEY is set and is not in ENCRYPTION_KEYS: unset it, or add it to the ring');
   }
   return [...ids].map((id, index) => `${id}:${keys[index]}`).join(',');
+}
+
+function toVoiceStore(variables: Variables): VoiceStoreConfiguration {
+  if (variables.VOICE_STORE === 'disk') return { kind: 'disk' };
+  const { VOICE_S3_ENDPOINT: endpoint = null, VOICE_S3_BUCKET: bucket, VOICE_S3_REGION: region, VOICE_S3_ACCESS_KEY_ID: accessKeyId, VOICE_S3_SECRET_ACCESS_KEY: secret } = variables;
+  if (bucket === undefined) throw new ConfigurationError('VOICE_S3_BUCKET is missing: VOICE_STORE is s3');
+  if ((accessKeyId === undefined) !== (secret === undefined)) {
+    throw new ConfigurationError(`${secret === undefined ? 'VOICE_S3_SECRET_ACCESS_KEY' : 'VOICE_S3_ACCESS_KEY_ID'} is missing: set both, or neither to use what AWS's own tools would`);
+  }
+  const credentials = accessKeyId === undefined || secret === undefined ? null : { accessKeyId, secretAccessKey: new Secret(secret) };
+  const folders = variables.VOICE_S3_PREFIX.split('/').filter((folder) => folder !== '');
+  const prefix = folders.map((folder) => `${folder}/`).join('');
+  return Object.freeze({ kind: 's3', endpoint, bucket, region, credentials, prefix, pathStyle: variables.VOICE_S3_PATH_STYLE ?? endpoint !== null });
 }
 
 function isEncryptionKey(text: string): boolean {
