@@ -61,7 +61,7 @@ describe('selection', () => {
   });
 
   it('an upstream takes no more calls at once than its limit; streams count until their end', async () => {
-    const { model, upstreamId } = await pool.makeModel(1, { settings: { concurrency: 2 } });
+    const { model, upstreamId } = await pool.makeModel(1, { settings: { concurrency: 2, options: { queue_timeout_ms: 0 } } });
     const gate = new Gate();
     const [first, ...rest] = chatEvents('Hello');
     simulator.enqueue(respond.stream(first, gate, ...rest), respond.echo().after(gate));

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { AccessModule, AccessSnapshot, AdminKeyEntity, OrganizationEntity, ProjectEntity, ProxyKeyEntity, UserEntity } from '@weir/access';
 import { type Clock } from '@weir/kernel';
@@ -6,6 +7,7 @@ import { LimitsModule, type LimitsModuleOptions, Meter } from '@weir/limits';
 import { CLOCK, CONFIGURATION, type Configuration, LOGGER, Metrics, PlatformModule, type PlatformParts, type WeirLogger } from '@weir/platform';
 import { ModelEntity, ModelTargetEntity, UpstreamEntity, UpstreamPool, UpstreamsModule, UpstreamTransport } from '@weir/upstreams';
 import { type KeyRing, UpstreamKeyEntity, UpstreamKeyVault, VaultModule } from '@weir/vault';
+import { Voices, VoicesModule } from '@weir/voices';
 import { type Logger } from 'pino';
 import { AdminModule } from './admin/admin.module';
 import { AuditRecordEntity } from './admin/audit/audit-record.entity';
@@ -18,6 +20,8 @@ import { IdempotencyModule } from './data-plane/idempotency/idempotency.module';
 import { RequestLog } from './data-plane/request-log';
 import { ROAD, type Road } from './data-plane/road';
 import { RoutePrices } from './data-plane/route-prices';
+import { UploadFolder } from './data-plane/multipart/upload-folder';
+import { RouteTable } from './data-plane/route-table';
 import { Watchdog } from './data-plane/watchdog';
 import { SessionKey } from './admin/session/session-key';
 import { HealthModule } from './health/health.module';
@@ -74,6 +78,7 @@ export class GatewayModule {
         upstreams,
         alerts,
         idempotency,
+        VoicesModule.forRoot(),
         joinMeter([LedgerModule, upstreams, alerts], parts),
         adminModule,
         HealthModule.forRoot({ adminModule, readiness: parts.readiness, latencies }),
@@ -81,7 +86,7 @@ export class GatewayModule {
       providers: [
         {
           provide: ROAD,
-          inject: [CONFIGURATION, CLOCK, LOGGER, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency],
+          inject: [CONFIGURATION, CLOCK, LOGGER, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency, Voices],
           useFactory: (...libs: RoadLibs) => toRoad(libs, latencies),
         },
       ],
@@ -90,16 +95,27 @@ export class GatewayModule {
   }
 }
 
-type RoadLibs = [Configuration, Clock, WeirLogger, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency];
+type RoadLibs = [Configuration, Clock, WeirLogger, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency, Voices];
 
-function toRoad([configuration, clock, logger, metrics, access, meter, pool, transport, ledger, idempotency]: RoadLibs, latencies: UpstreamLatencies): Road {
+/** Only one process has a number of its own at a time: what is in its folder is of one that had it before. */
+function openUploads({ dataDirectory }: Configuration): UploadFolder {
+  return new UploadFolder(join(dataDirectory, 'uploads', String(process.pid)));
+}
+
+function toRoad([configuration, clock, logger, metrics, access, meter, pool, transport, ledger, idempotency, voices]: RoadLibs, latencies: UpstreamLatencies): Road {
+  const prices = new RoutePrices(new PriceTable());
+  pool.join({
+    processCount: () => meter.shared?.processCount ?? 1,
+    priceOf: (route, target) => prices.findComparableNanos(route, target, clock.nowMs()),
+  });
   return {
     configuration,
     clock,
+    routes: new RouteTable({ embedModel: configuration.defaultEmbed, rerankModel: configuration.defaultRerank }),
     authenticate: (presentedKey, nowMs) => access.authenticate(presentedKey, nowMs),
     meter,
     plans: new CallPlans(configuration),
-    prices: new RoutePrices(new PriceTable()),
+    prices,
     idempotency,
     pool,
     transport,
@@ -108,6 +124,8 @@ function toRoad([configuration, clock, logger, metrics, access, meter, pool, tra
     latencies,
     requestLog: new RequestLog(logger),
     watchdog: new Watchdog(() => clock.monotonicMs()),
+    voices,
+    uploads: openUploads(configuration),
   };
 }
 

@@ -1,7 +1,10 @@
 import 'reflect-metadata';
-import { type Configuration, ConfigurationError, DataDirectoryInUseError, describeError, loadConfiguration, readEnvironment } from '@weir/platform';
+import cluster from 'node:cluster';
+import { ConfigurationError, DataDirectoryInUseError, describeError, loadConfiguration, readEnvironment } from '@weir/platform';
 import { toBanner } from './setup/banner';
 import { type RunningGateway, startGateway } from './start-gateway';
+import { runWorkers } from './workers/run-workers';
+import { WorkerStartError } from './workers/worker-pool';
 
 /** A wrong configuration and a failed start end with one line and this exit code. */
 const FAILED = 1;
@@ -10,19 +13,24 @@ async function main(): Promise<void> {
   const startedMs = performance.now();
   const environment = readEnvironment();
   const configuration = loadConfiguration(environment);
-  if (configuration.workers > 1) {
-    throw new ConfigurationError('WEIR_WORKERS: one process is all that a Weir runs as yet; start several of them on ports of their own, with one REDIS_URL, behind Nginx');
+  if (configuration.workers > 1 && cluster.isPrimary) {
+    await runWorkers(configuration, () => {
+      process.stdout.write(toBanner(configuration, environment, null, performance.now() - startedMs));
+      tellParentReady();
+    });
+    process.exit(0);
   }
   const stopper = new Stopper();
   const gateway = await startGateway(configuration, environment);
-  process.stdout.write(toBanner(configuration, environment, gateway.firstStart, performance.now() - startedMs));
-  tellParentReady(configuration);
+  // A worker serves what the first process has announced.
+  if (cluster.isPrimary) process.stdout.write(toBanner(configuration, environment, gateway.firstStart, performance.now() - startedMs));
+  tellParentReady();
   await stopper.stopWhenAsked(gateway);
 }
 
-/** For process managers that wait for it (PM2's wait_ready, a test): a message over the channel, if there is one. */
-function tellParentReady(configuration: Configuration): void {
-  if (process.send !== undefined) process.send({ type: 'ready', port: configuration.port });
+/** For whoever waits for it (the first process of several, PM2, a test): the word that PM2's wait_ready wants, if there is a channel. */
+function tellParentReady(): void {
+  if (process.send !== undefined) process.send('ready');
 }
 
 /** A terminal's Ctrl-C reaches this process twice under npm, which forwards what the terminal has sent already. */
@@ -65,6 +73,8 @@ function toDescription(error: unknown): string {
 }
 
 main().catch((error: unknown) => {
+  // The worker itself has said why, in one line.
+  if (error instanceof WorkerStartError) process.exit(FAILED);
   const isPlain = error instanceof ConfigurationError || error instanceof DataDirectoryInUseError;
   // Whatever else it is may quote an address with a password: only its description is shown.
   const text = isPlain ? error.message : `the start failed: ${toDescription(error)}`;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
@@ -25,8 +26,10 @@ import { KeyRing, UpstreamKeyVault } from '@weir/vault';
 import { type DataSource } from 'typeorm';
 import { MIGRATIONS } from '../../../migrations';
 import { configureControlPlane } from './admin/configure-control-plane';
+import { applyFileAtStart } from './apply/apply-file-at-start';
 import { BreakerGauges } from './breaker-gauges';
 import { DataPlaneServer } from './data-plane/data-plane-server';
+import { sweepUploads } from './data-plane/multipart/upload-folder';
 import { DataPlaneListener } from './data-plane/listener';
 import { ROAD, type Road } from './data-plane/road';
 import { DemoServer } from './demo/demo-server';
@@ -72,6 +75,8 @@ async function open(configuration: Configuration, environment: NodeJS.ProcessEnv
   const database = await openDatabase(configuration, logger, closers);
   const dataSource = await openDataSource(configuration, database.url, logger, closers);
   const parts = await makeParts(configuration, logger, dataSource, database.encryptionKeys, closers);
+  await applyFileAtStart(parts, environment);
+  await sweepUploads(join(configuration.dataDirectory, 'uploads'), parts.clock.nowMs());
   const application = await NestFactory.create<NestExpressApplication>(GatewayModule.forRoot(parts), {
     logger: new NestLogger(logger),
     bodyParser: false,

@@ -9,15 +9,18 @@ import {
   type TransportController,
   type TransportHandler,
 } from '@weir/upstreams';
-import { JsonScanner } from '@weir/wire';
 import { type AttemptFailure, BUDGET_EXCEEDED, LEDGER_UNAVAILABLE, toFailure } from './attempt-failure';
-import { StreamRelay, type StreamFault } from './stream-relay';
+import { type AnswerStream, type StreamFault } from './exchange/answer-stream';
+import { openAnswerStream } from './exchange/open-answer-stream';
+import { readWholeAnswer } from './exchange/read-whole-answer';
+import { type PreparedCall } from './prepared-call';
 import { type RelayCall } from './relay-call';
 
 /** A whole answer, checked, that the caller has not seen yet. */
 export interface Answer {
   readonly httpStatus: number;
   readonly headers: IncomingHttpHeaders;
+  readonly contentType: string;
   readonly body: Buffer;
 }
 
@@ -33,8 +36,6 @@ const MAX_ERROR_BYTES = 64 * 1024;
 /** After `[DONE]` an upstream may send its trailer; one that keeps talking is cut. */
 const MAX_TRAILING_BYTES = 16 * 1024;
 
-const scanner = new JsonScanner();
-
 type Phase = Exclude<AttemptPhase, 'answering'> | 'collecting' | 'streaming' | 'trailing' | 'over';
 
 /**
@@ -44,6 +45,8 @@ type Phase = Exclude<AttemptPhase, 'answering'> | 'collecting' | 'streaming' | '
 export class Attempt implements TransportHandler {
   readonly provider: Provider;
   usage: UsageUnits | null = null;
+  /** The provider's own error, for a caller that speaks to its API as it is. */
+  refusal: Answer | null = null;
   /** Bytes of language in the answer, for an estimate where the upstream reports no usage. */
   outputTextBytes = 0;
   httpStatus: number | null = null;
@@ -58,7 +61,7 @@ export class Attempt implements TransportHandler {
   private headers: IncomingHttpHeaders = {};
   private chunks: Buffer[] = [];
   private collectedBytes = 0;
-  private stream: StreamRelay | null = null;
+  private stream: AnswerStream | null = null;
   private cancellation: AttemptFailure | null = null;
   private resolve: (result: AttemptResult) => void = () => undefined;
 
@@ -66,6 +69,7 @@ export class Attempt implements TransportHandler {
     private readonly call: RelayCall,
     readonly candidate: Candidate,
     readonly number: number,
+    private readonly prepared: PreparedCall,
   ) {
     this.provider = getProvider(candidate.target.upstream.provider);
     this.startedMs = call.monotonicMs();
@@ -129,12 +133,8 @@ export class Attempt implements TransportHandler {
       this.cancel(toFailure('fault', status, 'unasked_encoding'));
       return;
     }
-    if (status < 300 && this.call.facts.isStream && isEventStream(headers)) {
-      this.phase = 'streaming';
-      this.stream = new StreamRelay(this.call.response, this.call.facts.wantsStreamUsage, this.provider, () => this.call.beginStream(this));
-    } else {
-      this.phase = 'collecting';
-    }
+    this.stream = status < 300 ? openAnswerStream(this.call, this.prepared.format, toMediaType(headers), (contentType) => this.begin(contentType)) : null;
+    this.phase = this.stream === null ? 'collecting' : 'streaming';
   }
 
   onResponseData(controller: TransportController, chunk: Buffer): void {
@@ -169,6 +169,11 @@ export class Attempt implements TransportHandler {
     this.overFailed({ ...toFailure(failureClass, this.httpStatus, toReason(error)), isTimeout: timedOut });
   }
 
+  private begin(contentType: string): void {
+    if (this.call.raw === null) this.call.beginStream(this, contentType);
+    else this.call.beginRaw(this, this.httpStatus ?? 200, this.headers);
+  }
+
   private cancel(failure: AttemptFailure): void {
     if (this.phase === 'over' || this.phase === 'trailing') return;
     this.cancellation = failure;
@@ -176,7 +181,7 @@ export class Attempt implements TransportHandler {
     this.controller?.abort(new AttemptAbortedError());
   }
 
-  private followStream(stream: StreamRelay, verdict: 'more' | 'pause' | 'done' | 'broken', controller: TransportController): void {
+  private followStream(stream: AnswerStream, verdict: 'more' | 'pause' | 'done' | 'broken', controller: TransportController): void {
     switch (verdict) {
       case 'more':
         return;
@@ -207,23 +212,30 @@ export class Attempt implements TransportHandler {
     const status = this.httpStatus ?? 0;
     if (status < 200 || status >= 300) return this.readFailedAnswer();
     const body = this.takeBody();
-    if (!scanner.scan(body, 0, body.length, LENIENT)) return failed(toFailure('fault', status, body.length === 0 ? 'empty' : 'invalid_json'));
-    const error = scanner.findMember('error');
-    if (error !== -1 && scanner.memberFirstByte(error) !== 0x6e) {
-      const provider = this.provider.readFailure(toErrorStatus(body), this.headers, body, this.call.nowMs());
-      return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_under_200' });
+    const read = readWholeAnswer(this.call, this.prepared.format, toMediaType(this.headers), body);
+    switch (read.kind) {
+      case 'error': {
+        const provider = this.provider.readFailure(toErrorStatus(body), this.headers, body, this.call.nowMs());
+        return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_under_200' });
+      }
+      case 'fault':
+        // What it reported is charged, though nobody can read the answer.
+        this.usage = read.usage;
+        return failed(toFailure('fault', status, read.reason));
+      case 'answer':
+        // Nobody gets to see it, and nobody pays for it: another upstream will be asked.
+        if (this.call.facts.isStream) return failed(toFailure('fault', status, 'did_not_stream'));
+        this.usage = read.usage;
+        this.outputTextBytes = read.textBytes;
+        return { kind: 'answered', answer: { httpStatus: status, headers: this.headers, contentType: read.contentType, body: read.body } };
     }
-    // Nobody gets to see it, and nobody pays for it: another upstream will be asked.
-    if (this.call.facts.isStream) return failed(toFailure('fault', status, 'did_not_stream'));
-    const usage = scanner.findMember('usage');
-    if (usage !== -1) this.usage = this.provider.readUsage(scanner.parseMember(usage));
-    this.outputTextBytes = scanner.textBytes;
-    return { kind: 'answered', answer: { httpStatus: status, headers: this.headers, body } };
   }
 
   private readFailedAnswer(): AttemptResult {
     const status = this.httpStatus ?? 0;
-    const provider = this.provider.readFailure(status, this.headers, this.takeBody(), this.call.nowMs());
+    const body = this.takeBody();
+    const provider = this.provider.readFailure(status, this.headers, body, this.call.nowMs());
+    if (this.call.raw !== null) this.refusal = { httpStatus: status, headers: this.headers, contentType: toMediaType(this.headers), body };
     return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_answer' });
   }
 
@@ -233,7 +245,7 @@ export class Attempt implements TransportHandler {
     return body;
   }
 
-  private takeStreamUsage(stream: StreamRelay): void {
+  private takeStreamUsage(stream: AnswerStream): void {
     this.usage = stream.usage;
     this.outputTextBytes = stream.textBytes;
   }
@@ -251,12 +263,10 @@ export class Attempt implements TransportHandler {
       this.over(failed(failure));
       return;
     }
-    this.call.breakStream(failure, this.candidate);
+    this.call.breakStream(failure, this.candidate, stream);
     this.over({ kind: 'streamed', failure });
   }
 }
-
-const LENIENT = { strictKeys: false };
 
 function failed(failure: AttemptFailure): AttemptResult {
   return { kind: 'failed', failure };
@@ -268,9 +278,10 @@ function toReason(error: Error): string {
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(code) ? code : 'transport';
 }
 
-function isEventStream(headers: IncomingHttpHeaders): boolean {
+/** The content type without its parameters, in lower case. */
+function toMediaType(headers: IncomingHttpHeaders): string {
   const type = headers['content-type'];
-  return typeof type === 'string' && type.toLowerCase().startsWith('text/event-stream');
+  return typeof type === 'string' ? type.split(';', 1)[0].trim().toLowerCase() : '';
 }
 
 /**
@@ -286,7 +297,7 @@ function toErrorStatus(body: Buffer): number {
 }
 
 const STATUS_OF_WORDS: readonly (readonly [number, RegExp])[] = [
-  [401, /"(?:code|type)"\s*:\s*"(?:invalid_api_key|authentication_error)"/],
+  [401, /"(?:code|type|status)"\s*:\s*"(?:invalid_api_key|authentication_error|UNAUTHENTICATED)"/],
   [429, /"(?:code|type)"\s*:\s*"(?:rate_limit_exceeded|rate_limit_error|requests|tokens|insufficient_quota)"/],
   [400, /"type"\s*:\s*"invalid_request_error"/],
 ];

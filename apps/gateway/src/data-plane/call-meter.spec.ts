@@ -7,10 +7,10 @@ import { OPERATION_DEFINITIONS, type OperationDefinition } from '../operations';
 import { CallMeter, type Charge } from './call-meter';
 import { CallPlans } from './call-plans';
 import { type RelayCall } from './relay-call';
-import { parseRequestFacts } from './request-facts';
 import { type Road } from './road';
 import { RoutePrices } from './route-prices';
 
+const NO_DEFAULTS = { embedModel: 'e', rerankModel: 'r' };
 const CHAT = { model: 'm', messages: [{ role: 'user', content: 'x' }] };
 /** A token of output costs 1,000 nano-dollars, the rest nothing. */
 const PRICE = { output_per_million_usd: 1 };
@@ -78,8 +78,9 @@ function openScene({ amountNanos, modelPrice = PRICE, meter = openHere() }: { am
   const road = { meter, ledger, plans, prices } as unknown as Road;
   const begin: Scene['begin'] = (fields = {}, body = CHAT) => {
     const operation = 'prompt' in body ? 'completions' : 'chat';
-    const facts = parseRequestFacts(Buffer.from(JSON.stringify({ ...body, ...fields, model: 'm' })), getDefinition(operation), null);
-    return new CallMeter({ road, requestId: uuidV7(Date.now()), facts, startedAtMs: Date.now() } as unknown as RelayCall, caller, route);
+    const definition = getDefinition(operation);
+    const facts = definition.readFacts(Buffer.from(JSON.stringify({ ...body, ...fields, model: 'm' })), definition, { model: null, isStream: null, defaults: NO_DEFAULTS });
+    return new CallMeter({ road, requestId: uuidV7(Date.now()), facts, startedAtMs: Date.now() } as unknown as RelayCall, caller, [{ route, model: 'm' }]);
   };
   const readBudget = async () => (await meter.use(plans.get(caller, route, 'm', Date.now()).plan)).budgets[0];
   return { caller, meter, ledger, route, begin, spentNanos: async () => (await readBudget())?.spentNanos, heldNanos: async () => (await readBudget())?.heldNanos };

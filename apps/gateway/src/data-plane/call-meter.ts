@@ -1,10 +1,11 @@
 import { type Caller } from '@weir/access';
 import { LARGEST_BUDGET_NANOS, type Nanos, type UsageUnits, WeirError } from '@weir/kernel';
-import { type ModelPrice, toCost } from '@weir/ledger';
+import { type ModelPrice, takesGpuTime, toCost } from '@weir/ledger';
 import { type Admission, type Demand, type Grant, toRefusal } from '@weir/limits';
-import { type ModelRoute } from '@weir/upstreams';
 import { type CallPlan } from './call-plans';
+import { type CallRoute } from './call-routes';
 import { Estimate } from './estimate';
+import { type RequestFacts } from './facts/request-facts';
 import { type RelayCall } from './relay-call';
 import { type Road } from './road';
 
@@ -43,25 +44,31 @@ export class CallMeter implements Demand {
   private rows = 0;
   private isExtending = false;
 
-  /** @throws WeirError model_not_priced under a budget */
-  constructor(call: RelayCall, caller: Caller, route: ModelRoute) {
+  /**
+   * @param routes the model that was asked for, whose limits apply, and those that may answer in its place
+   * @throws WeirError model_not_priced under a budget
+   */
+  constructor(call: RelayCall, caller: Caller, routes: readonly CallRoute[]) {
     this.road = call.road;
     this.requestId = call.requestId;
     const { facts } = call;
-    const bounds = this.road.prices.getBounds(route, facts.model, call.startedAtMs);
-    this.callPlan = this.road.plans.get(caller, route, facts.model, call.startedAtMs);
+    const [{ route }] = routes;
+    const bounds = this.road.prices.getWorstBounds(routes, call.startedAtMs);
+    // A provider's own API is called under no model's name.
+    this.callPlan = this.road.plans.get(caller, route.operation === 'proxy' ? null : route, facts.model, call.startedAtMs);
     if (this.hasBudget && bounds.price === null) {
       throw new WeirError('model_not_priced', { message: `The model has no price, so that it cannot be used under a budget.`, param: 'model' });
     }
     // A price of the model's own is its owner's word for all that its calls cost.
-    if (this.hasBudget && facts.unpricedMember !== null && route.price === null) {
+    if (this.hasBudget && facts.unpricedMember !== null && routes.some(({ route: { price } }) => price === null)) {
       const message = `The parameter '${facts.unpricedMember}' costs what the price of tokens does not cover, so that it cannot be used under a budget.`;
       throw new WeirError('invalid_request', { message, param: facts.unpricedMember });
     }
-    this.estimate = new Estimate(facts, bounds);
+    this.estimate = new Estimate(facts, bounds, takesGpuTime(bounds.price) ? toLongestMs(facts, routes, this.road) : 0);
     this.tokens = this.estimate.tokens;
-    this.leastNanos = this.estimate.leastNanos;
-    this.mostNanos = this.estimate.mostNanos;
+    // Without a budget nobody asks for money.
+    this.leastNanos = this.hasBudget ? this.estimate.leastNanos : 0;
+    this.mostNanos = this.hasBudget ? this.estimate.mostNanos : 0;
   }
 
   get hasBudget(): boolean {
@@ -78,6 +85,8 @@ export class CallMeter implements Demand {
     // Without Redis the counters die with the process: there would be no hold to give back.
     if (!this.hasBudget || !meter.isShared) {
       const asked = meter.admit(plan, this);
+      // Requests alone are nothing to give back: there will be no grant to take.
+      if (!plan.grants) return asked;
       return asked instanceof Promise ? asked.then((admission) => this.take(admission)) : this.take(asked);
     }
     // On record before the counters know of the hold (the meter sees to it that it is written): were
@@ -185,6 +194,15 @@ export class CallMeter implements Demand {
     // Without a budget there is no hold, and no bound to what an upstream may say that it costs.
     this.road.meter.settle(this.grant, { tokens: this.chargedTokens, nanos: this.hasBudget ? this.chargedNanos : 0, rows: this.rows });
   }
+}
+
+/** The longest that an attempt may take: its time on a GPU is held for all of it. */
+function toLongestMs({ isStream }: RequestFacts, routes: readonly CallRoute[], { configuration }: Road): number {
+  const targets = routes.flatMap(({ route }) => route.targets);
+  const timeouts = targets.map(({ upstream }) =>
+    isStream ? (upstream.streamTimeoutMs ?? configuration.streamTimeoutMs) : (upstream.timeoutMs ?? configuration.requestTimeoutMs),
+  );
+  return Math.max(0, ...timeouts);
 }
 
 const UNPRICED: Charge = Object.freeze({ nanos: null, isOverrun: false });

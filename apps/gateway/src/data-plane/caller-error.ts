@@ -17,6 +17,11 @@ export function toCallerError(failure: AttemptFailure, secret: Secret): OpenAiEr
   };
 }
 
+/** The status that goes with `toCallerError`. */
+export function toCallerStatus(failure: AttemptFailure): number {
+  return failure.failureClass === 'caller' && failure.provider !== null ? failure.provider.status : toWeirError(failure).status;
+}
+
 /** A failed attempt as an error of Weir's own, in safe words. */
 export function toWeirError(failure: AttemptFailure): WeirError {
   const code = toCode(failure);
@@ -93,6 +98,11 @@ function toMessage(failure: AttemptFailure): string | undefined {
 function scrub(text: string, secret: Secret): string {
   const key = secret.expose();
   return scrubSecrets(key === '' ? text : text.replaceAll(key, '[secret]'));
+}
+
+/** A provider's own error, without the key that it may repeat. */
+export function scrubBody(body: Buffer, secret: Secret): Buffer {
+  return Buffer.from(scrub(body.toString('latin1'), secret), 'latin1');
 }
 
 /** A mark in the place of a number, or behind half an escape, leaves no JSON: then all of it is left out. */

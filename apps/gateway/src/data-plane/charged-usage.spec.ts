@@ -6,7 +6,7 @@ const reportedUsage = { ...zeroUsage(), inputTokens: 30, outputTokens: 7, reques
 const POLICIES: readonly AbortedCallCharge[] = ['estimate', 'input', 'none'];
 
 function toEnd(end: Partial<AttemptEnd>): AttemptEnd {
-  return { status: 'succeeded', reportedUsage: null, reachedUpstream: true, isTimeout: false, requestTextBytes: 101, outputTextBytes: 0, worstUsage, ...end };
+  return { status: 'succeeded', reportedUsage: null, reachedUpstream: true, isTimeout: false, requestTextBytes: 101, outputTextBytes: 0, worstUsage, work: null, ...end };
 }
 
 const estimated = (inputTokens: number, outputTokens: number) => ({ usage: { ...zeroUsage(), inputTokens, outputTokens, requests: 1 }, estimated: true });

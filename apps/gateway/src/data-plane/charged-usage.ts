@@ -1,4 +1,5 @@
 import { type UsageUnits, zeroUsage } from '@weir/kernel';
+import { addWork, type Work } from './estimate';
 
 /** What a call is charged whose caller left before any of the answer came (`ABORTED_CALL_CHARGE`). */
 export type AbortedCallCharge = 'estimate' | 'input' | 'none';
@@ -18,6 +19,8 @@ export interface AttemptEnd {
   readonly outputTextBytes: number;
   /** The most that the call may use: what its hold is for. */
   readonly worstUsage: UsageUnits;
+  /** What is used beside or instead of tokens of text; null for these alone. */
+  readonly work: Work | null;
 }
 
 /** What an attempt is charged for, by the upstream's word or estimated from what passed through. */
@@ -39,7 +42,7 @@ const BYTES_PER_TOKEN = 4;
  *   thought than was said.
  */
 export function toChargedUsage(end: AttemptEnd, policy: AbortedCallCharge): ChargedUsage {
-  if (end.reportedUsage !== null) return { usage: end.reportedUsage, estimated: false };
+  if (end.reportedUsage !== null) return { usage: end.work === null ? end.reportedUsage : addWork(end.reportedUsage, end.work.known), estimated: false };
   if (end.status === 'aborted' && end.outputTextBytes > 0 && policy === 'estimate') return { usage: end.worstUsage, estimated: true };
   if (end.status === 'succeeded' || end.outputTextBytes > 0) return toRelayed(end);
   if ((end.status === 'failed' && !end.isTimeout) || !end.reachedUpstream) return toNothing();
@@ -57,7 +60,8 @@ function toNothing(): ChargedUsage {
   return { usage: zeroUsage(), estimated: false };
 }
 
-function toRelayed({ requestTextBytes, outputTextBytes }: AttemptEnd): ChargedUsage {
+function toRelayed({ requestTextBytes, outputTextBytes, work }: AttemptEnd): ChargedUsage {
+  if (work !== null) return { usage: { ...work.usual }, estimated: true };
   const usage = zeroUsage();
   usage.inputTokens = Math.ceil(requestTextBytes / BYTES_PER_TOKEN);
   usage.outputTokens = Math.ceil(outputTextBytes / BYTES_PER_TOKEN);

@@ -11,7 +11,7 @@ const boundsOf = (...models: string[]) =>
 const ownPrice = (price: object, upstreamModel = 'my-llama', contextWindow: number | null = null) => toCallBounds([{ upstreamModel, price: parseModelPrice(price), contextWindow }]);
 
 function toFacts(facts: Partial<EstimateFacts>): EstimateFacts {
-  return { operation: 'chat', bodyBytes: 1_000, textBytes: 800, outputCap: null, choiceCount: 1, promptCount: 1, imageCount: 0, fileCount: 0, hasTools: false, ...facts };
+  return { operation: 'chat', bodyBytes: 1_000, textBytes: 800, outputCap: null, choiceCount: 1, promptCount: 1, imageCount: 0, fileCount: 0, hasTools: false, work: null, ...facts };
 }
 
 describe('the estimate', () => {

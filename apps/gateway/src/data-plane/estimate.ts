@@ -20,6 +20,18 @@ export interface EstimateFacts {
   readonly fileCount: number;
   /** Tools make a vendor add instructions of its own. */
   readonly hasTools: boolean;
+  /** What is used beside or instead of tokens of text; null for these alone. */
+  readonly work: Work | null;
+}
+
+/** What is charged beside or instead of tokens: known before the call, or bounded. */
+export interface Work {
+  /** What is known from the request alone, such as the characters to be spoken; it is charged whatever else is reported. */
+  readonly known: UsageUnits;
+  /** What is charged where the upstream reports nothing; `known` is in it. */
+  readonly usual: UsageUnits;
+  /** The most that the call may use. */
+  readonly worst: UsageUnits;
 }
 
 /** Bytes of language per token, on the average. */
@@ -51,29 +63,46 @@ export class Estimate {
   /** For windows of tokens: what the call will about use. */
   readonly tokens: number;
   readonly worstUsage: UsageUnits;
-  /** A hold smaller than this is no use. Without a price 0. */
-  readonly leastNanos: Nanos;
-  /** At most what the largest budget is. Without a price 0. */
-  readonly mostNanos: Nanos;
   readonly #price: ModelPrice | null;
   readonly #choiceCount: number;
+  readonly #choiceOutput: number;
+  readonly #isCapped: boolean;
+  /** -1 until somebody asks: only a budget does. */
+  #mostNanos: Nanos = -1;
+  readonly #work: Work | null;
+  readonly #gpuMs: number;
   /** The largest cap of a choice that may be set; null where none is to be set. */
   readonly #largestCap: number | null;
   /** Where the caller's silence already means a cap, it is said aloud even if the hold affords it. */
   readonly #alwaysCaps: boolean;
 
-  constructor(facts: EstimateFacts, bounds: CallBounds) {
-    const choiceOutput = toChoiceOutput(facts, bounds);
-    const inputTokens = toWorstInput(facts, bounds);
+  /** @param gpuMs the longest that the call may keep a GPU, where that has a price */
+  constructor(facts: EstimateFacts, bounds: CallBounds, gpuMs = 0) {
+    const { work } = facts;
+    const choiceOutput = work === null ? toChoiceOutput(facts, bounds) : work.worst.outputTokens;
+    const inputTokens = work === null ? toWorstInput(facts, bounds) : toTokens(work.worst.inputTokens + facts.imageCount * bounds.imageTokens);
     this.#price = bounds.price;
+    this.#work = work;
+    this.#gpuMs = gpuMs;
     this.#choiceCount = facts.choiceCount * facts.promptCount;
     this.#alwaysCaps = facts.operation === 'completions';
-    const isCapped = facts.outputCap !== null || facts.operation === 'embeddings';
+    const isCapped = facts.outputCap !== null || facts.operation === 'embeddings' || work !== null;
+    this.#choiceOutput = choiceOutput;
+    this.#isCapped = isCapped;
     this.#largestCap = isCapped ? null : Math.min(choiceOutput, bounds.largestCapTokens);
-    this.worstUsage = toWorstUsage(inputTokens, toTokens(choiceOutput * this.#choiceCount), bounds.price);
-    this.tokens = toUsualTokens(facts, choiceOutput, this.worstUsage);
-    this.mostNanos = this.#toNanos(choiceOutput);
-    this.leastNanos = isCapped ? this.mostNanos : this.#toNanos(Math.min(LEAST_OUTPUT_TOKENS, choiceOutput));
+    this.worstUsage = this.#toWorstUsage(inputTokens, toTokens(choiceOutput * this.#choiceCount));
+    this.tokens = work === null ? toUsualTokens(facts, choiceOutput, this.worstUsage) : toTokens(work.usual.inputTokens + work.usual.outputTokens);
+  }
+
+  /** At most what the largest budget is. Without a price 0. */
+  get mostNanos(): Nanos {
+    if (this.#mostNanos === -1) this.#mostNanos = this.#toNanos(this.#choiceOutput);
+    return this.#mostNanos;
+  }
+
+  /** A hold smaller than this is no use. Without a price 0. */
+  get leastNanos(): Nanos {
+    return this.#isCapped ? this.mostNanos : this.#toNanos(Math.min(LEAST_OUTPUT_TOKENS, this.#choiceOutput));
   }
 
   /**
@@ -102,15 +131,33 @@ export class Estimate {
   toOutputNanos(outputTokens: number): Nanos {
     if (this.#price === null) return 0;
     const { inputTokens } = this.worstUsage;
-    const without = toCost(this.#price, toWorstUsage(inputTokens, 0, this.#price));
-    return toCost(this.#price, toWorstUsage(inputTokens, toTokens(outputTokens), this.#price)) - without;
+    const without = toCost(this.#price, this.#toWorstUsage(inputTokens, 0));
+    return toCost(this.#price, this.#toWorstUsage(inputTokens, toTokens(outputTokens))) - without;
   }
 
   #toNanos(choiceOutput: number): Nanos {
     if (this.#price === null) return 0;
-    const usage = toWorstUsage(this.worstUsage.inputTokens, toTokens(choiceOutput * this.#choiceCount), this.#price);
+    const usage = this.#toWorstUsage(this.worstUsage.inputTokens, toTokens(choiceOutput * this.#choiceCount));
     return Math.min(toCost(this.#price, usage), LARGEST_BUDGET_NANOS);
   }
+
+  #toWorstUsage(inputTokens: number, outputTokens: number): UsageUnits {
+    const usage = toWorstUsage(inputTokens, outputTokens, this.#price);
+    usage.gpuMs = this.#gpuMs;
+    return this.#work === null ? usage : addWork(usage, this.#work.worst);
+  }
+}
+
+/** Tokens are those of the usage; all else is the work's. */
+export function addWork(usage: UsageUnits, { characters, mediaMs, images, documents, gpuMs }: UsageUnits): UsageUnits {
+  return {
+    ...usage,
+    characters: Math.max(usage.characters, characters),
+    mediaMs: Math.max(usage.mediaMs, mediaMs),
+    images: Math.max(usage.images, images),
+    documents: Math.max(usage.documents, documents),
+    gpuMs: Math.max(usage.gpuMs, gpuMs),
+  };
 }
 
 function toTokens(count: number): number {

@@ -11,9 +11,9 @@ import { BodyReader } from './body-reader';
 import { type CallPlan } from './call-plans';
 import { Estimate } from './estimate';
 import { authenticate } from './relay';
-import { parseRequestFacts, type RequestFacts } from './request-facts';
+import { type RequestFacts } from './facts/request-facts';
 import { type Road } from './road';
-import { matchRoute, type RouteMatch } from './route-table';
+import { type RouteMatch } from './route-table';
 import { toUpstreamModel } from './to-upstream-model';
 
 const DEFAULT_PATH = '/v1/chat/completions';
@@ -26,28 +26,28 @@ export async function explain(road: Road, request: IncomingMessage): Promise<Buf
   const nowMs = road.clock.nowMs();
   const caller = authenticate(road, request, nowMs);
   const body = await new BodyReader(request, road.configuration.maxBodyBytes).read();
-  const { operation, facts } = parseExplained(body);
+  const { operation, facts } = parseExplained(road, body);
   const explanation = await toExplanation(road, caller, operation, facts, nowMs);
   return Buffer.from(JSON.stringify(explanation));
 }
 
 /** @throws WeirError invalid_json or invalid_request that names the field */
-function parseExplained(body: Buffer): { operation: Operation; facts: RequestFacts } {
+function parseExplained(road: Road, body: Buffer): { operation: Operation; facts: RequestFacts } {
   if (!scanner.scan(body, 0, body.length, { strictKeys: true }) || body[scanner.valueStart] !== 0x7b) {
     throw new WeirError('invalid_json', { message: 'The body must be a JSON object: {"path": "/v1/chat/completions", "request": {…}}.' });
   }
   const pathMember = scanner.findMember('path');
   const path: unknown = pathMember === -1 ? DEFAULT_PATH : scanner.parseMember(pathMember);
-  const match = typeof path === 'string' ? matchRoute(path) : null;
+  const match = typeof path === 'string' ? road.routes.match(path) : null;
   if (match === null || match.kind !== 'operation') {
-    const known = OPERATION_DEFINITIONS.map((definition) => `/v1${definition.path}`).join(', ');
-    throw new WeirError('invalid_request', { message: `Invalid 'path': it must be one of ${known}, or Azure's path of one.`, param: 'path' });
+    const known = OPERATION_DEFINITIONS.flatMap(({ paths }) => paths.slice(0, 1)).join(', ');
+    throw new WeirError('invalid_request', { message: `Invalid 'path': it must be one of ${known}, or Azure's or Google's path of one.`, param: 'path' });
   }
   const requestMember = scanner.findMember('request');
   if (requestMember === -1) throw new WeirError('invalid_request', { message: "Missing required parameter: 'request'.", param: 'request' });
   if (scanner.memberFirstByte(requestMember) !== 0x7b) throw new WeirError('invalid_request', { message: "Invalid type for 'request': expected object.", param: 'request' });
   const inner = body.subarray(scanner.memberValueStart(requestMember), scanner.memberValueEnd(requestMember));
-  return { operation: match, facts: parseRequestFacts(inner, match.definition, match.deployment) };
+  return { operation: match, facts: match.definition.readFacts(inner, match.definition, match.place) };
 }
 
 async function toExplanation(road: Road, caller: Caller, { definition }: Operation, facts: RequestFacts, nowMs: number) {

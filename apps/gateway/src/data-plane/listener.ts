@@ -3,12 +3,15 @@ import { mayUseModel } from '@weir/access';
 import { uuidV7, WeirError } from '@weir/kernel';
 import { scrubSecrets } from '@weir/platform';
 import { toErrorBody, toOpenAiError } from '@weir/wire';
-import { hasBodyToCome, isClosing, markClosing } from './closing-connections';
+import { hasBodyToCome, isClosing } from './closing-connections';
+import { endAfterBody } from './end-after-body';
 import { explain } from './explain';
 import { toModelList, toModelObject } from './model-list';
 import { authenticate, Relay } from './relay';
 import { type Road } from './road';
-import { matchRoute } from './route-table';
+import { answerVoices } from './voices/answer-voices';
+import { BuiltInVoices } from './voices/built-in-voices';
+import { type VoicePath } from './voices/match-voice-path';
 
 const MAX_SHOWN_CHARACTERS = 200;
 
@@ -21,12 +24,14 @@ type NodeListener = (request: IncomingMessage, response: ServerResponse) => void
  */
 export class DataPlaneListener {
   private readonly relay: Relay;
+  private readonly builtInVoices: BuiltInVoices;
 
   constructor(
     private readonly road: Road,
     private readonly express: NodeListener,
   ) {
-    this.relay = new Relay(road);
+    this.builtInVoices = new BuiltInVoices(road);
+    this.relay = new Relay(road, this.builtInVoices);
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -39,11 +44,17 @@ export class DataPlaneListener {
       answerPreflight(request, response);
       return;
     }
-    const match = matchRoute(request.url ?? '');
+    const match = this.road.routes.match(request.url ?? '');
     switch (match.kind) {
       case 'operation':
-        if (request.method === 'POST') void this.relay.handle(request, response, match.definition, match.deployment);
+        if (request.method === 'POST') void this.relay.handle(request, response, match.definition, match.place);
         else refuse(request, response, new WeirError('method_not_allowed'), 'POST');
+        return;
+      case 'proxy':
+        void this.relay.handle(request, response, match.definition, match.place);
+        return;
+      case 'voices':
+        void this.answerVoices(request, response, match.path);
         return;
       case 'models':
         if (request.method === 'GET') this.answerModels(request, response, match.model);
@@ -100,6 +111,15 @@ export class DataPlaneListener {
     }
   }
 
+  private async answerVoices(request: IncomingMessage, response: ServerResponse, path: VoicePath): Promise<void> {
+    try {
+      const caller = authenticate(this.road, request, this.road.clock.nowMs());
+      await answerVoices({ ...this.road, listBuiltIn: (asking) => this.builtInVoices.list(asking) }, caller, request, response, path);
+    } catch (error) {
+      if (!response.closed && !response.headersSent) this.refuseFor(request, response, error);
+    }
+  }
+
   /** CORS (https://fetch.spec.whatwg.org/#http-cors-protocol) for the origins that the operator listed, exactly. */
   private allowOrigin(request: IncomingMessage, response: ServerResponse): void {
     const { origin } = request.headers;
@@ -112,7 +132,7 @@ export class DataPlaneListener {
 
 function answerPreflight(request: IncomingMessage, response: ServerResponse): void {
   if (response.hasHeader('access-control-allow-origin')) {
-    response.setHeader('access-control-allow-methods', 'GET, POST');
+    response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
     response.setHeader('access-control-allow-headers', request.headers['access-control-request-headers'] ?? 'authorization, content-type');
     response.setHeader('access-control-max-age', '600');
   }
@@ -124,17 +144,25 @@ const ignore = (): void => undefined;
 
 function refuse(request: IncomingMessage, response: ServerResponse, error: WeirError, allow: string | null): void {
   if (allow !== null) response.setHeader('allow', allow);
-  if (hasBodyToCome(request)) {
-    markClosing(request);
-    response.setHeader('connection', 'close');
-  }
   if (!error.row.retryHelps) response.setHeader('x-should-retry', 'false');
-  send(response, error.status, toErrorBody(toOpenAiError(error)));
+  const body = toErrorBody(toOpenAiError(error));
+  if (!hasBodyToCome(request)) {
+    send(response, error.status, body);
+    return;
+  }
+  response.setHeader('connection', 'close');
+  writeHead(response, error.status, body);
+  response.write(body);
+  endAfterBody(request, response);
 }
 
 function send(response: ServerResponse, status: number, body: Buffer): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length, 'x-request-id': uuidV7(Date.now()) });
+  writeHead(response, status, body);
   response.end(body);
+}
+
+function writeHead(response: ServerResponse, status: number, body: Buffer): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length, 'x-request-id': uuidV7(Date.now()) });
 }
 
 /** The path as far as it may be shown: without the query, which may hold a key, and not too long. */

@@ -1,52 +1,88 @@
-import { getProvider } from '@weir/providers';
+import { type IncomingMessage } from 'node:http';
+import { getProvider, toUpstreamFormat } from '@weir/providers';
 import { type Candidate } from '@weir/upstreams';
-import { type OperationDefinition } from '../operations';
+import { findBodyConversion, type WireFormat } from '@weir/wire';
+import { isDialect } from './exchange/caller-dialects';
+import { type RequestFacts } from './facts/request-facts';
 import { toUpstreamModel } from './to-upstream-model';
 
-/** What stays the same for every call to a target with a key. */
+/** What stays the same for every call to a target with a key, in a caller's format. */
 export interface PreparedCall {
   readonly upstreamModel: string;
   readonly upstreamModelJson: string;
+  /** What the upstream is spoken to in: the caller's own format, or the one to translate into. */
+  readonly format: WireFormat;
   readonly path: string;
+  readonly streamPath: string;
   /** What this provider calls the cap of a choice's output. */
   readonly outputCapName: string;
   /** Flat, as undici takes them. */
   readonly jsonHeaders: string[];
   readonly streamHeaders: string[];
+  /** The caller's headers that go with its bytes; mostly none. */
+  readonly passedHeaders: readonly string[];
 }
 
-const prepared = new WeakMap<Candidate, PreparedCall>();
+const prepared = new WeakMap<Candidate, Map<WireFormat, PreparedCall | null>>();
 
-/** The path, the headers and the model's name for a call. A target `*` sends what the caller's name has in its place. */
-export function prepareCall(candidate: Candidate, routeName: string, model: string, definition: OperationDefinition): PreparedCall {
+/**
+ * The path, the headers and the model's name for a call. A target that ends in `*` sends what the
+ * caller's name has in its place. Null: the provider does no such work.
+ */
+export function prepareCall(candidate: Candidate, routeName: string, model: string, { operation, format }: RequestFacts): PreparedCall | null {
   const { upstreamModel } = candidate.target;
-  if (upstreamModel === '*') return make(candidate, toUpstreamModel(candidate.target, routeName, model), definition);
-  let call = prepared.get(candidate);
+  if (upstreamModel.endsWith('*')) return make(candidate, toUpstreamModel(candidate.target, routeName, model), operation, format);
+  let byFormat = prepared.get(candidate);
+  if (byFormat === undefined) prepared.set(candidate, (byFormat = new Map<WireFormat, PreparedCall | null>()));
+  let call = byFormat.get(format);
   if (call === undefined) {
-    call = make(candidate, upstreamModel, definition);
-    prepared.set(candidate, call);
+    call = make(candidate, upstreamModel, operation, format);
+    byFormat.set(format, call);
   }
   return call;
 }
 
-function make(candidate: Candidate, upstreamModel: string, { operation }: OperationDefinition): PreparedCall {
-  const { provider, address } = candidate.target.upstream;
+function make(candidate: Candidate, upstreamModel: string, operation: RequestFacts['operation'], callerFormat: WireFormat): PreparedCall | null {
+  const { provider: providerName, address } = candidate.target.upstream;
+  const provider = getProvider(providerName);
+  const format = toUpstreamFormat(provider, operation, callerFormat);
+  if (format === null || !canBeSaid(callerFormat, format)) return null;
   return {
     upstreamModel,
     upstreamModelJson: JSON.stringify(upstreamModel),
-    outputCapName: toOutputCapName(provider, operation),
-    path: getProvider(provider).toPath(address, operation, upstreamModel),
+    format,
+    path: provider.toPath(address, format, upstreamModel, false),
+    streamPath: provider.toPath(address, format, upstreamModel, true),
+    outputCapName: toOutputCapName(candidate, format, upstreamModel),
     jsonHeaders: makeHeaders(candidate, 'application/json'),
     streamHeaders: makeHeaders(candidate, 'text/event-stream'),
+    passedHeaders: format === callerFormat ? provider.passedHeaders : [],
   };
+}
+
+/** Sound that is spoken for a caller, and meshes, are written for each service by themselves. */
+const SPOKEN: readonly WireFormat[] = ['vllm-omni-speech', 'index-tts-speech', 'trellis'];
+
+/** Whether what comes in one format can be told in another. */
+function canBeSaid(caller: WireFormat, upstream: WireFormat): boolean {
+  if (caller === upstream || SPOKEN.includes(upstream)) return true;
+  return (isDialect(caller) && isDialect(upstream)) || findBodyConversion(caller, upstream) !== null;
 }
 
 /**
  * OpenAI's reasoning models refuse `max_tokens`, and servers of others do not know its newer name:
  * https://platform.openai.com/docs/api-reference/chat/create
  */
-function toOutputCapName(provider: string, operation: string): string {
-  return operation === 'chat' && (provider === 'openai' || provider === 'azure') ? 'max_completion_tokens' : 'max_tokens';
+function toOutputCapName({ target }: Candidate, format: WireFormat, upstreamModel: string): string {
+  const { provider, address } = target.upstream;
+  switch (format) {
+    case 'openai-chat':
+      return getProvider(provider).toChatQuirks(address, upstreamModel).outputCapMember ?? 'max_completion_tokens';
+    case 'openai-responses':
+      return 'max_output_tokens';
+    default:
+      return 'max_tokens';
+  }
 }
 
 /**
@@ -54,9 +90,28 @@ function toOutputCapName(provider: string, operation: string): string {
  * business of the upstream.
  */
 function makeHeaders({ target, key }: Candidate, accept: string): string[] {
+  const provider = getProvider(target.upstream.provider);
   const headers = ['content-type', 'application/json', 'accept', accept, 'accept-encoding', 'identity', 'user-agent', 'weir'];
-  if (key.id !== null) headers.push(...getProvider(target.upstream.provider).toAuthorization(key.secret));
+  headers.push(...provider.toHeaders(target.upstream.address));
+  if (key.id !== null) headers.push(...provider.toAuthorization(key.secret));
   return headers;
+}
+
+const SAFE_VALUE = /^[\x20-\x7e]{1,1000}$/;
+
+/** The headers of one call: those of all, and what the caller says beside its bytes, in the place of Weir's own. */
+export function toCallHeaders({ passedHeaders, jsonHeaders, streamHeaders }: PreparedCall, request: IncomingMessage, isStream: boolean): string[] {
+  const headers = isStream ? streamHeaders : jsonHeaders;
+  if (!passedHeaders.some((name) => request.headers[name] !== undefined)) return headers;
+  const merged = [...headers];
+  for (const name of passedHeaders) {
+    const value = request.headers[name];
+    if (typeof value !== 'string' || !SAFE_VALUE.test(value)) continue;
+    const place = merged.findIndex((entry, index) => index % 2 === 0 && entry === name);
+    if (place === -1) merged.push(name, value);
+    else merged[place + 1] = value;
+  }
+  return merged;
 }
 
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;

@@ -1,30 +1,42 @@
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Caller } from '@weir/access';
 import { type Nanos, toUsdString, type UsageUnits, uuidV7, type WeirError } from '@weir/kernel';
 import { type Admission, pushRateLimitHeaders, toLimitTrace } from '@weir/limits';
-import { type Candidate, type ModelRoute } from '@weir/upstreams';
-import { type OpenAiError, toErrorBody, toErrorEvent, toOpenAiError } from '@weir/wire';
+import { type Candidate, type ModelRoute, type QueueTicket } from '@weir/upstreams';
+import { type OpenAiError, toOpenAiError } from '@weir/wire';
 import { type OperationDefinition } from '../operations';
 import { type Answer, type Attempt } from './attempt';
 import { type AttemptFailure } from './attempt-failure';
 import { BodyReader } from './body-reader';
-import { toCallerError } from './caller-error';
+import { toCallerError, toCallerStatus } from './caller-error';
 import { type CallMeter } from './call-meter';
-import { hasBodyToCome, markClosing } from './closing-connections';
+import { hasBodyToCome } from './closing-connections';
+import { endAfterBody } from './end-after-body';
 import { type AnswerCapture } from './idempotency/answer-capture';
 import { type Replay } from './idempotency/idempotency';
+import { type AnswerStream } from './exchange/answer-stream';
+import { CallerSpeech } from './exchange/caller-speech';
+import { toErrorAnswer } from './exchange/error-format';
+import { type RequestFacts } from './facts/request-facts';
 import { toHeaderName } from './prepared-call';
-import { type RequestFacts } from './request-facts';
+import { type SpooledUpload } from './multipart/spool-upload';
+import { toReturnedHeaders } from './proxy/passed-headers';
+import { type RawExchange } from './proxy/raw-exchange';
 import { type Road } from './road';
+import { type AtTurnEnd, TurnEnd } from './turn-end';
 import { type Watched } from './watchdog';
 
-const STREAM_HEADERS = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no'];
+const STREAM_HEADERS = ['cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no'];
 const PROCESSING_MS = /^\d{1,9}(\.\d{1,9})?$/;
-/** A caller that was refused may go on sending its body for so long before the connection is closed. */
-const LINGER_MS = 2000;
+
+/**
+ * Answers go out when the turn ends: behind the write that has put their rows into the spool, and one
+ * right after the other, so that callers are woken once and not for each of them.
+ */
+const turnEnd = new TurnEnd();
 
 /** One request on its way down the road: what is known of it so far, and how it is answered. */
-export class RelayCall implements Watched {
+export class RelayCall implements AtTurnEnd, Watched {
   readonly requestId: string;
   readonly startedAtMs: number;
   readonly startedMs: number;
@@ -46,11 +58,27 @@ export class RelayCall implements Watched {
   isBroken = false;
   /** When the body had come whole; the gateway's own time is counted from there. */
   bodyReadMs = 0;
+  /** When the limits were asked; monotonic. */
+  askedMs = 0;
   /** Time that attempts waited for an upstream's head, in milliseconds. */
   upstreamWaitMs = 0;
   deadlineMs = Infinity;
   watchIndex = -1;
   attempt: Attempt | null = null;
+  /** The second of two attempts that run at the same time. */
+  hedge: Attempt | null = null;
+  /** Its place in line for an upstream that is full. */
+  ticket: QueueTicket | null = null;
+  /** Where it stood when it joined the line, from 1; null when it did not have to. */
+  queuePosition: number | null = null;
+  /** Calls of one session share it; null where the model does not care. */
+  affinity: number | null = null;
+  /** The form that it came as; null for JSON. */
+  upload: SpooledUpload | null = null;
+  /** A call to a provider's own API, which passes as it is; null for all others. */
+  raw: RawExchange | null = null;
+  /** The model that answered in the place of the one that was asked for. */
+  answeredBy: string | null = null;
   /** Where the last attempt went, for the log line. */
   upstreamName: string | null = null;
   /** What the last attempt used, for the log line. */
@@ -58,8 +86,11 @@ export class RelayCall implements Watched {
   costNanos: Nanos | null = null;
 
   private knownFacts: RequestFacts | null = null;
+  private knownSpeech: CallerSpeech | null = null;
   private wakeUp: (() => void) | null = null;
   private bodyReader: BodyReader | null = null;
+  /** A whole answer that goes out when the turn ends. */
+  private ready: { readonly headers: string[]; readonly body: Buffer } | null = null;
 
   constructor(
     readonly road: Road,
@@ -79,18 +110,22 @@ export class RelayCall implements Watched {
   }
 
   set facts(facts: RequestFacts) {
+    this.bodyReader = null;
     this.knownFacts = facts;
     this.model = facts.model;
     this.bodyReadMs = this.monotonicMs();
   }
 
+  /** What the caller said, for whoever must tell it in another format. */
+  get speech(): CallerSpeech {
+    this.knownSpeech ??= new CallerSpeech(this.facts, this.requestId, this.startedAtMs);
+    return this.knownSpeech;
+  }
+
   /** @throws WeirError body_too_large or client_closed_request */
-  async readBody(): Promise<Buffer> {
-    const reader = new BodyReader(this.request, this.road.configuration.maxBodyBytes);
-    this.bodyReader = reader;
-    const body = await reader.read();
-    this.bodyReader = null;
-    return body;
+  readBody(): Promise<Buffer> {
+    this.bodyReader = new BodyReader(this.request, this.road.configuration.maxBodyBytes);
+    return this.bodyReader.read();
   }
 
   nowMs(): number {
@@ -116,7 +151,10 @@ export class RelayCall implements Watched {
   /** The attempt, or a caller that does not read, took too long. */
   onDeadline(): void {
     if (this.response.writableNeedDrain || this.response.writableEnded) this.response.destroy();
-    else this.attempt?.expire();
+    else {
+      this.attempt?.expire();
+      this.hedge?.expire();
+    }
   }
 
   /** The caller does not read as fast as the upstream writes: it has so long to go on. */
@@ -125,34 +163,82 @@ export class RelayCall implements Watched {
   }
 
   sendAnswer(answer: Answer, attempt: Attempt, costNanos: Nanos | null): void {
-    const headers = ['content-type', 'application/json', 'content-length', String(answer.body.length)];
+    const headers = ['content-type', answer.contentType, 'content-length', String(answer.body.length)];
     this.addHeaders(headers, attempt.candidate);
     const processing = answer.headers['openai-processing-ms'];
     // Whatever an upstream writes there: only a number of milliseconds is passed on.
     if (typeof processing === 'string' && PROCESSING_MS.test(processing)) headers.push('openai-processing-ms', processing);
     if (costNanos !== null) headers.push('x-weir-cost-usd', toUsdString(costNanos));
-    this.writeHead(answer.httpStatus, headers);
-    endWith(this.response, answer.body);
+    this.noteHead(answer.httpStatus);
+    this.ready = { headers, body: answer.body };
+    // A capture is told at once how the request ended, and must have seen the answer by then.
+    if (this.capture === null) turnEnd.push(this);
+    else this.onTurnEnd();
+  }
+
+  /** The answer goes out. */
+  onTurnEnd(): void {
+    const { ready } = this;
+    this.ready = null;
+    if (ready === null || this.isClosed) return;
+    try {
+      this.response.writeHead(this.status, ready.headers);
+      endWith(this.response, ready.body);
+    } catch (error) {
+      // Other answers follow in this turn.
+      this.road.requestLog.failed(this, error);
+      this.response.destroy();
+    }
     if (this.response.writableLength > 0) this.watchUntilSent();
   }
 
+  /** An answer that Weir itself makes. */
+  sendJson(body: Buffer): void {
+    const headers = ['content-type', 'application/json', 'content-length', String(body.length), 'x-request-id', this.requestId];
+    if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
+    this.writeHead(200, headers);
+    endWith(this.response, body);
+  }
+
   /** Writes the head of a stream; its first event follows at once. */
-  beginStream(attempt: Attempt): void {
+  beginStream(attempt: Attempt, contentType: string): void {
     this.upstreamWaitMs += this.monotonicMs() - attempt.startedMs;
     this.response.on('drain', () => this.onCallerReads());
-    const headers = [...STREAM_HEADERS];
+    const headers = ['content-type', contentType, ...STREAM_HEADERS];
     this.addHeaders(headers, attempt.candidate);
     this.writeHead(200, headers);
     this.deadlineMs = Infinity;
   }
 
-  /** Ends a stream that had begun with an error event, never with `[DONE]`. */
-  breakStream(failure: AttemptFailure, candidate: Candidate): void {
+  /** Writes the head of an answer that passes as it is. */
+  beginRaw(attempt: Attempt, status: number, upstreamHeaders: IncomingHttpHeaders): void {
+    this.upstreamWaitMs += this.monotonicMs() - attempt.startedMs;
+    this.response.on('drain', () => this.onCallerReads());
+    const headers = toReturnedHeaders(upstreamHeaders);
+    this.addHeaders(headers, attempt.candidate);
+    this.writeHead(status, headers);
+    this.deadlineMs = Infinity;
+  }
+
+  /** A provider's own refusal, as it is. */
+  sendRaw(status: number, contentType: string, body: Buffer, candidate: Candidate): void {
+    this.errorCode = 'provider_error';
+    if (this.isClosed || this.response.headersSent) return;
+    const headers = ['content-type', contentType, 'content-length', String(body.length)];
+    this.addHeaders(headers, candidate);
+    this.writeHead(status, headers);
+    endWith(this.response, body);
+  }
+
+  /** Ends a stream that had begun with its format's error event, never as if it were whole. */
+  breakStream(failure: AttemptFailure, candidate: Candidate, stream: AnswerStream): void {
     if (this.isClosed) return;
     const error = toCallerError(failure, candidate.key.secret);
     this.errorCode = error.code ?? error.type;
     this.isBroken = true;
-    this.response.end(toErrorEvent(error));
+    const event = stream.toErrorEvent({ error, status: toCallerStatus(failure), requestId: this.requestId, retryAfterMs: failure.retryAfterMs });
+    if (event === null) this.response.destroy();
+    else this.response.end(event);
   }
 
   /** After the last event of a stream, whole or broken. */
@@ -176,7 +262,7 @@ export class RelayCall implements Watched {
     }
     if (!error.row.retryHelps) headers.push('x-should-retry', 'false');
     if (this.upstreamName !== null) headers.push('x-weir-upstream', toHeaderName(this.upstreamName), 'x-weir-attempts', String(this.attempts));
-    this.sendErrorBody(error.status, this.withDecision(toOpenAiError(error)), headers);
+    this.sendErrorBody(error.status, this.withDecision(toOpenAiError(error)), headers, error.retryAfterMs);
   }
 
   /** Who is refused by a limit is told of all of them: which refused, what remains, when it frees. */
@@ -190,7 +276,7 @@ export class RelayCall implements Watched {
     this.errorCode = error.code ?? error.type;
     const headers: string[] = [];
     this.addAttemptHeaders(headers, candidate);
-    this.sendErrorBody(status, error, headers);
+    this.sendErrorBody(status, error, headers, null);
   }
 
   /** A large answer to a caller that does not read must not be kept for ever. */
@@ -200,13 +286,13 @@ export class RelayCall implements Watched {
     this.response.once('finish', () => this.road.watchdog.remove(this));
   }
 
-  private sendErrorBody(status: number, error: OpenAiError, headers: string[]): void {
+  private sendErrorBody(status: number, error: OpenAiError, headers: string[], retryAfterMs: number | null): void {
     if (this.isClosed || this.response.headersSent) {
       this.status = status;
       if (!this.response.writableEnded) this.response.destroy();
       return;
     }
-    const body = toErrorBody(error);
+    const body = toErrorAnswer(this.definition.format, { error, status, requestId: this.requestId, retryAfterMs });
     headers.push('content-type', 'application/json', 'content-length', String(body.length), 'x-request-id', this.requestId);
     if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
     if (!hasBodyToCome(this.request)) {
@@ -217,23 +303,12 @@ export class RelayCall implements Watched {
     }
   }
 
-  /**
-   * Answers before the body has come whole. Closing at once would reset the connection and could
-   * take the answer with it, so what still comes is read and dropped for a moment.
-   */
+  /** Answers before the body has come whole. */
   private refuseRestOfBody(status: number, headers: string[], body: Buffer): void {
     headers.push('connection', 'close');
-    markClosing(this.request);
     this.writeHead(status, headers);
     this.response.write(body);
-    const end = (): void => {
-      clearTimeout(timer);
-      this.response.end();
-    };
-    const timer = setTimeout(end, LINGER_MS);
-    this.request.once('end', end);
-    this.request.once('close', end);
-    this.request.resume();
+    endAfterBody(this.request, this.response);
   }
 
   private addHeaders(headers: string[], candidate: Candidate): void {
@@ -245,12 +320,18 @@ export class RelayCall implements Watched {
 
   private addAttemptHeaders(headers: string[], { target }: Candidate): void {
     headers.push('x-weir-upstream', toHeaderName(target.upstream.name), 'x-weir-attempts', String(this.attempts));
+    if (this.queuePosition !== null) headers.push('x-weir-queue-position', String(this.queuePosition));
+    if (this.answeredBy !== null) headers.push('x-weir-model', toHeaderName(this.answeredBy));
   }
 
   private writeHead(status: number, headers: string[]): void {
+    this.noteHead(status);
+    this.response.writeHead(status, headers);
+  }
+
+  private noteHead(status: number): void {
     this.status = status;
     this.firstByteMs = this.monotonicMs() - this.startedMs;
-    this.response.writeHead(status, headers);
   }
 
   private onClose(): void {
@@ -259,7 +340,9 @@ export class RelayCall implements Watched {
     this.isClosed = true;
     this.wakeUp?.();
     this.bodyReader?.abandon();
+    this.ticket?.cancel();
     this.attempt?.abort();
+    this.hedge?.abort();
   }
 
   private onCallerReads(): void {

@@ -1,31 +1,60 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Caller, mayUseModel } from '@weir/access';
 import { WeirError } from '@weir/kernel';
+import { type Admission } from '@weir/limits';
 import { scrubSecrets } from '@weir/platform';
-import { type ModelRoute } from '@weir/upstreams';
 import { type OperationDefinition } from '../operations';
-import { runAttempts } from './attempt-loop';
+import { type FormDefinition } from '../operations/operation-definition';
+import { type LoopResult, runAttempts } from './attempt-loop';
 import { CallMeter, requireAdmitted } from './call-meter';
-import { toCallerError } from './caller-error';
+import { type CallRoute, toCallRoutes } from './call-routes';
+import { scrubBody, toCallerError } from './caller-error';
+import { isCountedHere, toLocalTokenCount } from './local-token-count';
+import { findSpokenVoice } from './find-spoken-voice';
+import { spoolUpload } from './multipart/spool-upload';
 import { findPresentedKey } from './presented-key';
+import { planProxy } from './proxy/plan-proxy';
 import { RelayCall } from './relay-call';
-import { parseRequestFacts } from './request-facts';
+import { type FactsPlace } from './facts/request-facts';
 import { type Road } from './road';
+import { toAffinity } from './to-affinity';
+import { type BuiltInVoices } from './voices/built-in-voices';
 
 /** The road, for every operation alike: authenticate → admit → plan → attempt → relay → settle. */
 export class Relay {
   private openCalls = 0;
   private onIdle: () => void = () => undefined;
 
-  constructor(private readonly road: Road) {}
+  constructor(
+    private readonly road: Road,
+    private readonly builtInVoices: BuiltInVoices,
+  ) {}
 
   /** Answers the request in any case; never rejects. */
-  async handle(request: IncomingMessage, response: ServerResponse, definition: OperationDefinition, deployment: string | null): Promise<void> {
+  async handle(request: IncomingMessage, response: ServerResponse, definition: OperationDefinition, place: FactsPlace): Promise<void> {
     const call = new RelayCall(this.road, definition, request, response);
     this.road.metrics.requestStarted();
     this.openCalls += 1;
+    // The road in one function, and nothing awaited but what takes time: each async function on the way costs promises and turns of its own.
     try {
-      await this.goDown(call, deployment);
+      const caller = this.authenticate(call);
+      let routes: readonly CallRoute[];
+      if (definition.operation === 'proxy') routes = await planProxy(this.road, call, caller);
+      else if (definition.form !== undefined && isForm(request)) routes = await this.readForm(call, caller, definition.form, place);
+      else {
+        requireJson(request);
+        const body = await call.readBody();
+        call.facts = definition.readFacts(body, definition, place);
+        routes = this.plan(caller, call);
+      }
+      if (request.headers['idempotency-key'] === undefined || call.raw !== null || !(await this.replay(call, caller, call.facts.body))) {
+        if (definition.operation === 'speech') await findSpokenVoice(this.road, this.builtInVoices, call, caller);
+        const meter = this.makeMeter(call, caller, routes);
+        const asked = meter.admit(caller.organizationId, call.startedAtMs);
+        this.takeAdmission(call, asked instanceof Promise ? await asked : asked, asked instanceof Promise);
+        if (isCountedHere(call.facts, routes[0].route)) call.sendJson(toLocalTokenCount(call.facts));
+        else this.answer(call, await runAttempts(call, caller, routes, meter));
+      }
     } catch (error) {
       this.answerError(call, error);
     }
@@ -46,18 +75,20 @@ export class Relay {
     });
   }
 
-  private async goDown(call: RelayCall, deployment: string | null): Promise<void> {
+  /** Its files are kept on disk for as long as the call lasts. */
+  private async readForm(call: RelayCall, caller: Caller, form: FormDefinition, place: FactsPlace): Promise<readonly CallRoute[]> {
+    const { configuration, uploads } = this.road;
+    const upload = await spoolUpload(call.request, form.parts, { maxFileBytes: configuration.maxUploadBytes }, uploads);
+    call.upload = upload;
+    call.facts = form.readFacts(upload, call.definition, place);
+    call.speech.upload = upload;
+    return this.plan(caller, call);
+  }
+
+  private authenticate(call: RelayCall): Caller {
     const caller = authenticate(this.road, call.request, call.startedAtMs);
     call.caller = caller;
-    requireJson(call.request);
-    const body = await call.readBody();
-    call.facts = parseRequestFacts(body, call.definition, deployment);
-    const route = this.plan(caller, call);
-    call.route = route;
-    if (call.request.headers['idempotency-key'] !== undefined && (await this.replay(call, caller, body))) return;
-    if (!this.road.ledger.hasRoom()) throw new WeirError('ledger_unavailable', { retryAfterMs: 5000 });
-    const meter = await this.admit(call, caller, route);
-    await this.attempt(call, caller, route, meter);
+    return caller;
   }
 
   /** Whether the request was answered with what an earlier one of the same Idempotency-Key was; if not, its answer is kept. */
@@ -74,23 +105,25 @@ export class Relay {
     return false;
   }
 
-  /** @throws WeirError that names the limit, when one refuses */
-  private async admit(call: RelayCall, caller: Caller, route: ModelRoute): Promise<CallMeter> {
-    const meter = new CallMeter(call, caller, route);
+  private makeMeter(call: RelayCall, caller: Caller, routes: readonly CallRoute[]): CallMeter {
+    if (!this.road.ledger.hasRoom()) throw new WeirError('ledger_unavailable', { retryAfterMs: 5000 });
+    const meter = new CallMeter(call, caller, routes);
     call.meter = meter;
-    const askedMs = call.monotonicMs();
-    const asked = meter.admit(caller.organizationId, call.startedAtMs);
-    if (asked instanceof Promise) {
-      call.admission = await asked;
-      // In one process it waits only where a budget must be counted from the ledger first.
-      this.road.metrics.limiterDecided(this.road.meter.isShared ? 'redis' : 'local', call.monotonicMs() - askedMs);
-    } else call.admission = asked;
-    requireAdmitted(call.admission);
-    if (call.isClosed) throw new WeirError('client_closed_request');
+    call.askedMs = call.monotonicMs();
     return meter;
   }
 
-  private plan(caller: Caller, call: RelayCall): ModelRoute {
+  /** @throws WeirError that names the limit, when one refuses */
+  private takeAdmission(call: RelayCall, admission: Admission, wasWaitedFor: boolean): void {
+    call.admission = admission;
+    // In one process it waits only where a budget must be counted from the ledger first.
+    if (wasWaitedFor) this.road.metrics.limiterDecided(this.road.meter.isShared ? 'redis' : 'local', call.monotonicMs() - call.askedMs);
+    requireAdmitted(admission);
+    if (call.isClosed) throw new WeirError('client_closed_request');
+  }
+
+  /** The model that was asked for, and those that may answer in its place. */
+  private plan(caller: Caller, call: RelayCall): readonly CallRoute[] {
     const { model } = call.facts;
     const route = this.road.pool.findRoute(model);
     if (route === null || route.operation !== call.definition.operation) {
@@ -99,11 +132,12 @@ export class Relay {
     if (!mayUseModel(caller, model)) {
       throw new WeirError('model_not_allowed', { message: `This key may not use the model '${scrubSecrets(model)}'.`, param: 'model' });
     }
-    return route;
+    call.route = route;
+    if (route.affinity === 'session') call.affinity = toAffinity(caller.keyId, call.facts);
+    return toCallRoutes(this.road.pool, caller, route, model);
   }
 
-  private async attempt(call: RelayCall, caller: Caller, route: ModelRoute, meter: CallMeter): Promise<void> {
-    const result = await runAttempts(call, caller, route, meter);
+  private answer(call: RelayCall, result: LoopResult): void {
     switch (result.kind) {
       case 'answered':
         if (!call.isClosed) call.sendAnswer(result.answer, result.attempt, call.costNanos);
@@ -112,11 +146,18 @@ export class Relay {
         call.endStream();
         return;
       case 'refused_by_provider':
-        call.sendProviderError(result.failure.provider?.status ?? 400, toCallerError(result.failure, result.candidate.key.secret), result.candidate);
+        this.answerRefusal(call, result);
         return;
       case 'failed':
         throw result.error;
     }
+  }
+
+  /** Who speaks to a provider's own API gets its own words. */
+  private answerRefusal(call: RelayCall, { failure, attempt }: Extract<LoopResult, { kind: 'refused_by_provider' }>): void {
+    const { candidate, refusal } = attempt;
+    if (refusal !== null) call.sendRaw(refusal.httpStatus, refusal.contentType, scrubBody(refusal.body, candidate.key.secret), candidate);
+    else call.sendProviderError(failure.provider?.status ?? 400, toCallerError(failure, candidate.key.secret), candidate);
   }
 
   private answerError(call: RelayCall, error: unknown): void {
@@ -130,6 +171,7 @@ export class Relay {
 
   private finish(call: RelayCall): void {
     call.meter?.settle();
+    void call.upload?.dispose();
     call.capture?.finish({ isWhole: !call.isClosed && !call.isBroken, attempts: call.attempts });
     const durationMs = call.monotonicMs() - call.startedMs;
     const status = call.isClosed ? 499 : call.status;
@@ -146,6 +188,10 @@ export function authenticate(road: Pick<Road, 'authenticate'>, request: Incoming
     throw new WeirError('invalid_api_key', { message: 'No API key was given. Send it as: Authorization: Bearer <key>.' });
   }
   return road.authenticate(presented, nowMs);
+}
+
+function isForm({ headers }: IncomingMessage): boolean {
+  return /^\s*multipart\//i.test(headers['content-type'] ?? '');
 }
 
 function requireJson(request: IncomingMessage): void {

@@ -4,11 +4,14 @@ import { type LedgerWriter } from '@weir/ledger';
 import { type Meter } from '@weir/limits';
 import { type Configuration, type Metrics } from '@weir/platform';
 import { type UpstreamPool, type UpstreamTransport } from '@weir/upstreams';
+import { type Voices } from '@weir/voices';
 import { type UpstreamLatencies } from '../health/upstream-latencies';
 import { type CallPlans } from './call-plans';
 import { type Idempotency } from './idempotency/idempotency';
+import { type UploadFolder } from './multipart/upload-folder';
 import { type RequestLog } from './request-log';
 import { type RoutePrices } from './route-prices';
+import { type RouteTable } from './route-table';
 import { type Watchdog } from './watchdog';
 
 /** Nest hands out the road under this name. */
@@ -18,9 +21,10 @@ export const ROAD = Symbol('ROAD');
 export interface Road {
   readonly configuration: Pick<
     Configuration,
-    'maxBodyBytes' | 'requestTimeoutMs' | 'streamTimeoutMs' | 'corsOrigins' | 'abortedCallCharge'
+    'maxBodyBytes' | 'maxUploadBytes' | 'requestTimeoutMs' | 'streamTimeoutMs' | 'corsOrigins' | 'abortedCallCharge'
   >;
   readonly clock: Clock;
+  readonly routes: RouteTable;
   /** @throws WeirError invalid_api_key, key_expired or permission_denied */
   readonly authenticate: (presentedKey: string, nowMs: number) => Caller;
   readonly meter: Meter;
@@ -34,4 +38,7 @@ export interface Road {
   readonly latencies: UpstreamLatencies;
   readonly requestLog: RequestLog;
   readonly watchdog: Watchdog;
+  readonly voices: Voices;
+  /** Where uploads are kept while they are sent on. */
+  readonly uploads: UploadFolder;
 }

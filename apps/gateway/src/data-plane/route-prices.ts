@@ -1,6 +1,8 @@
-import { type ModelPrice, parseModelPrice, type PriceTable } from '@weir/ledger';
+import { type Nanos, type UsageUnits, zeroUsage } from '@weir/kernel';
+import { type ModelPrice, parseModelPrice, type PriceTable, toCost } from '@weir/ledger';
 import { type ModelRoute, type Target } from '@weir/upstreams';
 import { type CallBounds, type TargetBounds, toCallBounds } from './call-bounds';
+import { type CallRoute } from './call-routes';
 import { toUpstreamModel } from './to-upstream-model';
 
 interface KnownBounds {
@@ -8,12 +10,26 @@ interface KnownBounds {
   readonly bounds: CallBounds;
 }
 
+/** Of each unit about as much as a call uses that uses it at all. */
+const USUAL_CALL: UsageUnits = {
+  ...zeroUsage(),
+  inputTokens: 1_000,
+  outputTokens: 1_000,
+  characters: 1_000,
+  mediaMs: 60_000,
+  images: 1,
+  documents: 10,
+  gpuMs: 1_000,
+  requests: 1,
+};
+
 /** Names come from callers where a route ends in `*`: beyond so many, all are forgotten and found again. */
 const MOST_NAMES = 1_000;
 
 /** What a call costs on its route: the model's own price, else the price table's for each target, else nobody knows. */
 export class RoutePrices {
   readonly #table: PriceTable;
+  readonly #proxyPrices = new Map<number, ModelPrice | null>();
   readonly #overrides = new WeakMap<ModelRoute, { readonly price: ModelPrice | null }>();
   readonly #bounds = new WeakMap<ModelRoute, Map<string, KnownBounds>>();
 
@@ -27,7 +43,14 @@ export class RoutePrices {
    */
   findPrice(route: ModelRoute, target: Target, upstreamModel: string, atMs: number): ModelPrice | null {
     if (route.price !== null && route.price !== undefined) return this.#findOverride(route);
-    return this.#table.findPrice(target.upstream, upstreamModel, atMs);
+    const price = this.#table.findPrice(target.upstream, upstreamModel, atMs);
+    return price === null && route.operation === 'proxy' ? this.#findProxyPrice(target) : price;
+  }
+
+  /** What a usual call costs at a target, beside others of its route; null without a price. */
+  findComparableNanos(route: ModelRoute, target: Target, atMs: number): Nanos | null {
+    const price = this.findPrice(route, target, toUpstreamModel(target, route.name, route.name), atMs);
+    return price === null ? null : toCost(price, USUAL_CALL);
   }
 
   /** The worst of all targets, for the estimate. The same object for as long as no price changes. */
@@ -44,6 +67,12 @@ export class RoutePrices {
     return bounds;
   }
 
+  /** The worst of all models that may answer a call. */
+  getWorstBounds(routes: readonly CallRoute[], atMs: number): CallBounds {
+    if (routes.length === 1) return this.getBounds(routes[0].route, routes[0].model, atMs);
+    return toCallBounds(routes.flatMap(({ route, model }) => listUsable(route).map((target) => this.#toTargetBounds(route, target, model, atMs))));
+  }
+
   #isCurrent(known: KnownBounds, route: ModelRoute, targets: readonly Target[], atMs: number): boolean {
     return known.targets.every(({ price, upstreamModel }, index) => this.findPrice(route, targets[index], upstreamModel, atMs) === price);
   }
@@ -55,6 +84,15 @@ export class RoutePrices {
       price: this.findPrice(route, target, upstreamModel, atMs),
       contextWindow: this.#table.findContextWindow(target.upstream, upstreamModel),
     };
+  }
+
+  /** What an upstream's owner says that a call costs of which nobody knows what it is. */
+  #findProxyPrice({ upstream }: Target): ModelPrice | null {
+    const usd = upstream.address.options.proxy_request_usd;
+    if (typeof usd !== 'number') return null;
+    let known = this.#proxyPrices.get(usd);
+    if (known === undefined) this.#proxyPrices.set(usd, (known = toOverride({ per_request_usd: usd })));
+    return known;
   }
 
   #findOverride(route: ModelRoute): ModelPrice | null {

@@ -1,6 +1,6 @@
 import { type Caller } from '@weir/access';
 import { type Nanos } from '@weir/kernel';
-import { type ModelPrice, toTier, type UsageRecord, type UsageStatus } from '@weir/ledger';
+import { type ModelPrice, takesGpuTime, toTier, type UsageRecord, type UsageStatus } from '@weir/ledger';
 import { type ModelRoute } from '@weir/upstreams';
 import { type Attempt } from './attempt';
 import { type AttemptFailure } from './attempt-failure';
@@ -46,12 +46,20 @@ export function settleAttempt(call: RelayCall, place: AttemptPlace, failure: Att
       requestTextBytes: call.facts.textBytes,
       outputTextBytes: place.attempt.outputTextBytes,
       worstUsage: place.meter.estimate.worstUsage,
+      work: call.facts.work,
     },
     road.configuration.abortedCallCharge,
   );
-  const charge = place.meter.charge(place.price, charged.usage);
-  if (charge instanceof Promise) return charge.then((paid) => record(call, place, failure, status, charged, paid));
-  record(call, place, failure, status, charged, charge);
+  const used = takesGpuTime(place.price) ? withGpuTime(charged, call, place) : charged;
+  const charge = place.meter.charge(place.price, used.usage);
+  if (charge instanceof Promise) return charge.then((paid) => record(call, place, failure, status, used, paid));
+  record(call, place, failure, status, used, charge);
+}
+
+/** The time on a GPU of one's own is that of the attempt: from its sending to its end. */
+function withGpuTime({ usage, estimated }: ChargedUsage, call: RelayCall, { attempt }: AttemptPlace): ChargedUsage {
+  const gpuMs = attempt.reachedUpstream ? Math.round(call.monotonicMs() - attempt.startedMs) : 0;
+  return { usage: { ...usage, gpuMs }, estimated };
 }
 
 type EndStatus = Exclude<UsageStatus, 'unknown'>;
@@ -64,7 +72,10 @@ function record(call: RelayCall, place: AttemptPlace, failure: AttemptFailure | 
   const durationMs = Math.round(call.monotonicMs() - attempt.startedMs);
   const firstByteMs = attempt.headMs === null ? null : Math.round(attempt.headMs - attempt.startedMs);
   road.ledger.append(toRecord(call, place, status, attempt.httpStatus, toErrorCode(failure, charge), charged, charge.nanos, durationMs, firstByteMs));
-  if (attempt.headMs !== null) road.latencies.note(upstream.id, attempt.headMs - attempt.startedMs);
+  if (attempt.headMs !== null) {
+    road.latencies.note(upstream.id, attempt.headMs - attempt.startedMs);
+    if (failure === null) road.pool.noteFirstByte(attempt.candidate, attempt.headMs - attempt.startedMs, call.nowMs());
+  }
   road.metrics.upstreamAttempt(upstream.name, failure === null ? 'success' : failure.failureClass);
   road.metrics.tokensUsed(call.definition.operation, place.route.name, usage);
   call.upstreamName = upstream.name;

@@ -1,10 +1,12 @@
 import { type Target } from '@weir/upstreams';
 
 /**
- * The model's name as the target's upstream knows it. A target `*` sends what the `*` of the route's
- * name stands for; a route without one passes the name that was asked for.
+ * The model's name as the target's upstream knows it. A `*` at the end of it is what the `*` of the
+ * route's name stands for, so that `gpt-*` at `gpt-*` sends the name that was asked for; a route
+ * without one passes that name in the place of the `*`.
  */
 export function toUpstreamModel(target: Target, routeName: string, model: string): string {
-  if (target.upstreamModel !== '*') return target.upstreamModel;
-  return routeName.endsWith('*') ? model.slice(routeName.length - 1) : model;
+  if (!target.upstreamModel.endsWith('*')) return target.upstreamModel;
+  const rest = routeName.endsWith('*') ? model.slice(routeName.length - 1) : model;
+  return target.upstreamModel.slice(0, -1) + rest;
 }

@@ -10,7 +10,7 @@ export type UpstreamStatus = 'healthy' | 'degraded' | 'unhealthy' | 'disabled';
 export interface UpstreamHealth {
   readonly id: string;
   readonly status: UpstreamStatus;
-  /** Of the last answered call; null when none has answered since the start. */
+  /** Of the last answered call, or of the last health probe where no call was; null when none has answered since the start. */
   readonly latency_ms: number | null;
   readonly breaker: 'closed' | 'open' | 'half_open';
   /** How many of its keys are in which status. */
@@ -28,10 +28,14 @@ export function toUpstreamHealth(upstream: UpstreamDescription, latencyMs: numbe
   return {
     id: upstream.id,
     status: toUpstreamStatus(upstream),
-    latency_ms: latencyMs === null ? null : Math.round(latencyMs),
+    latency_ms: toLatency(latencyMs ?? upstream.probe?.latencyMs ?? null),
     breaker: upstream.breaker.state,
     keys: { ...upstream.keyCounts },
   };
+}
+
+function toLatency(latencyMs: number | null): number | null {
+  return latencyMs === null ? null : Math.round(latencyMs);
 }
 
 export function toNamedUpstreamHealth(upstream: UpstreamDescription, latencyMs: number | null): NamedUpstreamHealth {

@@ -1,9 +1,13 @@
-import { type OperationDefinition, requireMember } from './operation-definition';
+import { readOpenAiFacts } from '../data-plane/facts/read-openai-facts';
+import { type OperationDefinition, requireMember, toOpenAiPlaces } from './operation-definition';
 
 /** Chat completions: https://platform.openai.com/docs/api-reference/chat */
 export const chat: OperationDefinition = {
   operation: 'chat',
-  path: '/chat/completions',
+  format: 'openai-chat',
+  ...toOpenAiPlaces('/chat/completions'),
   canStream: true,
+  answers: 'json',
+  readFacts: readOpenAiFacts,
   checkBody: (body) => requireMember(body, 'messages', ['array']),
 };

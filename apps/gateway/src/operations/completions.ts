@@ -1,9 +1,13 @@
-import { type OperationDefinition, requireMember } from './operation-definition';
+import { readOpenAiFacts } from '../data-plane/facts/read-openai-facts';
+import { type OperationDefinition, requireMember, toOpenAiPlaces } from './operation-definition';
 
 /** The older text completions: https://platform.openai.com/docs/api-reference/completions */
 export const completions: OperationDefinition = {
   operation: 'completions',
-  path: '/completions',
+  format: 'openai-completions',
+  ...toOpenAiPlaces('/completions'),
   canStream: true,
+  answers: 'json',
+  readFacts: readOpenAiFacts,
   checkBody: (body) => requireMember(body, 'prompt', ['string', 'array']),
 };

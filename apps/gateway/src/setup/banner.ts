@@ -1,7 +1,7 @@
 import { type Configuration } from '@weir/platform';
 import { type FirstStart } from './first-start';
 
-const PROVIDER_KEYS = ['OPENAI_API_KEYS', 'OPENAI_API_KEY', 'AZURE_API_KEYS', 'AZURE_API_KEY'];
+const PROVIDER_KEYS = ['OPENAI', 'AZURE', 'ANTHROPIC', 'GEMINI'].flatMap((vendor) => [`${vendor}_API_KEYS`, `${vendor}_API_KEY`]);
 
 /** What a person sees at a start: where things are and, the first time, the keys and a line to try. */
 export function toBanner(configuration: Configuration, environment: NodeJS.ProcessEnv, firstStart: FirstStart | null, startMs: number): string {

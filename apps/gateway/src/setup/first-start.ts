@@ -40,7 +40,10 @@ export async function prepareFirstStart(
   });
 }
 
+/** A `weir.yaml` may have made it already. */
 async function makeOrganization(manager: EntityManager): Promise<OrganizationId> {
+  const held = await manager.findOneBy(OrganizationEntity, { name: FIRST_ORGANIZATION });
+  if (held !== null) return held.id;
   const id = newId<OrganizationId>();
   await manager.insert(OrganizationEntity, { id, name: FIRST_ORGANIZATION });
   return id;
@@ -50,6 +53,7 @@ async function makeOrganization(manager: EntityManager): Promise<OrganizationId>
 const FREE = { per_request_usd: 0 };
 
 async function offerDemo(manager: EntityManager): Promise<void> {
+  if ((await manager.findOneBy(UpstreamEntity, { name: 'demo' })) !== null) return;
   const upstreamId = newId<UpstreamId>();
   await manager.insert(UpstreamEntity, {
     id: upstreamId,

@@ -1,5 +1,5 @@
 import { newId, type ModelId, type Operation, OPERATIONS, Secret, type UpstreamId, WeirError } from '@weir/kernel';
-import { OPENAI_DEFAULT_MODELS, type ProviderName } from '@weir/providers';
+import { ANTHROPIC_DEFAULT_MODELS, findPresetByOrigin, GEMINI_DEFAULT_MODELS, OPENAI_DEFAULT_MODELS, type ProviderName } from '@weir/providers';
 import { ModelEntity, ModelTargetEntity, parseBaseUrl, UpstreamEntity } from '@weir/upstreams';
 import { type UpstreamKeyVault } from '@weir/vault';
 import { type DataSource, type EntityManager } from 'typeorm';
@@ -15,6 +15,8 @@ export interface ImportReport {
   readonly hasOtherAddress: boolean;
 }
 
+type ModelNames = Readonly<Partial<Record<Operation, readonly string[]>>>;
+
 /** An upstream as the environment describes it. */
 interface UpstreamPlan {
   readonly name: string;
@@ -22,17 +24,22 @@ interface UpstreamPlan {
   readonly baseUrl: string;
   readonly options: Record<string, unknown>;
   readonly keys: readonly string[];
-  readonly models: Readonly<Record<Operation, readonly string[]>>;
+  readonly models: ModelNames;
   /** The name under which every other model of the upstream is reached, such as `openai/*`. */
   readonly wildcard: string | null;
 }
 
 const OPENAI_BASE_URL = 'https://api.openai.com/v1';
-const NO_MODELS: Readonly<Record<Operation, readonly string[]>> = { chat: [], completions: [], embeddings: [] };
+
+/** Providers of which the environment says no more than keys and, if it is another, the address. */
+const VENDORS = {
+  anthropic: { variable: 'ANTHROPIC', baseUrl: 'https://api.anthropic.com', models: ANTHROPIC_DEFAULT_MODELS },
+  gemini: { variable: 'GEMINI', baseUrl: 'https://generativelanguage.googleapis.com', models: GEMINI_DEFAULT_MODELS },
+} as const;
 
 /**
- * Imports the keys that the environment holds (OPENAI_API_KEYS, AZURE_API_KEYS, …; UPSTREAM_TYPE
- * says of which providers). Idempotent: a key that is held already is left alone, and so is
+ * Imports the keys that the environment holds (OPENAI_API_KEYS, AZURE_API_KEYS, ANTHROPIC_API_KEYS,
+ * GEMINI_API_KEYS; UPSTREAM_TYPE says of which providers). Idempotent: a key that is held already is left alone, and so is
  * whatever an admin has changed since.
  * @throws WeirError invalid_request whose message names the variable
  */
@@ -57,23 +64,42 @@ function toPlans(environment: NodeJS.ProcessEnv): UpstreamPlan[] {
         return toOpenAiPlan(environment);
       case 'azure':
         return toAzurePlan(environment);
+      case 'anthropic':
+      case 'gemini':
+        return toVendorPlan(type, environment);
       default:
-        throw new WeirError('invalid_request', { message: `UPSTREAM_TYPE: '${type}' is not one of openai, azure`, param: 'UPSTREAM_TYPE' });
+        throw new WeirError('invalid_request', { message: `UPSTREAM_TYPE: '${type}' is not one of openai, azure, anthropic, gemini`, param: 'UPSTREAM_TYPE' });
     }
   });
 }
 
 function toOpenAiPlan(environment: NodeJS.ProcessEnv): UpstreamPlan {
   const baseUrl = toUrl(toText(environment.OPENAI_BASE_URL) || OPENAI_BASE_URL, 'OPENAI_BASE_URL');
-  const isOpenAi = new URL(baseUrl).host === 'api.openai.com';
+  const isOpenAi = isSameHost(baseUrl, OPENAI_BASE_URL);
+  const preset = isOpenAi ? null : findPresetByOrigin(parseBaseUrl(baseUrl).origin);
   return {
     name: 'openai',
     provider: isOpenAi ? 'openai' : 'openai-compatible',
     baseUrl,
-    options: {},
+    options: preset === null ? {} : { preset },
     keys: toKeys(environment, 'OPENAI_API_KEYS', 'OPENAI_API_KEY'),
-    models: isOpenAi ? OPENAI_DEFAULT_MODELS : NO_MODELS,
+    models: isOpenAi ? OPENAI_DEFAULT_MODELS : {},
     wildcard: 'openai/*',
+  };
+}
+
+function toVendorPlan(name: keyof typeof VENDORS, environment: NodeJS.ProcessEnv): UpstreamPlan {
+  const vendor = VENDORS[name];
+  const baseUrl = toUrl(toText(environment[`${vendor.variable}_BASE_URL`]) || vendor.baseUrl, `${vendor.variable}_BASE_URL`);
+  return {
+    name,
+    provider: name,
+    baseUrl,
+    options: {},
+    keys: toKeys(environment, `${vendor.variable}_API_KEYS`, `${vendor.variable}_API_KEY`),
+    // Another server that speaks the vendor's API has models of its own.
+    models: isSameHost(baseUrl, vendor.baseUrl) ? vendor.models : {},
+    wildcard: `${name}/*`,
   };
 }
 
@@ -91,12 +117,7 @@ function toAzurePlan(environment: NodeJS.ProcessEnv): UpstreamPlan {
     baseUrl: endpoint === '' ? '' : toUrl(endpoint, 'AZURE_ENDPOINT'),
     options: version === '' ? {} : { api_version: version },
     keys,
-    // A deployment's name is free; by custom it tells an embedding model.
-    models: {
-      chat: deployments.filter((name) => !isEmbedding(name)),
-      completions: [],
-      embeddings: deployments.filter(isEmbedding),
-    },
+    models: Object.groupBy(deployments, toOperation),
     wildcard: 'azure/*',
   };
 }
@@ -134,7 +155,7 @@ async function importKeys(plan: UpstreamPlan, upstreamId: UpstreamId, origin: st
 async function makeModels(plan: UpstreamPlan, upstreamId: UpstreamId, manager: EntityManager): Promise<string[]> {
   const made: string[] = [];
   for (const operation of OPERATIONS) {
-    for (const name of plan.models[operation]) made.push(await offerModel(name, operation, name, upstreamId, manager));
+    for (const name of plan.models[operation] ?? []) made.push(await offerModel(name, operation, name, upstreamId, manager));
   }
   if (plan.wildcard !== null) made.push(await offerModel(plan.wildcard, 'chat', '*', upstreamId, manager));
   return made;
@@ -182,6 +203,14 @@ function toList(text: string): string[] {
   return text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
 }
 
-function isEmbedding(name: string): boolean {
-  return /embed|ada-002/i.test(name);
+function isSameHost(url: string, other: string): boolean {
+  return new URL(url).host === new URL(other).host;
+}
+
+/** A deployment's name is free; by custom it is its model's, and tells what that does. */
+function toOperation(deployment: string): Operation {
+  if (/embed|ada-002/i.test(deployment)) return 'embeddings';
+  if (/whisper|transcribe/i.test(deployment)) return 'transcriptions';
+  if (/\btts\b/i.test(deployment)) return 'speech';
+  return /dall-e|gpt-image/i.test(deployment) ? 'images' : 'chat';
 }

@@ -5,7 +5,8 @@ import { type Session } from '../session/session-tokens';
 
 /** Who makes a request of the control plane. */
 export interface AdminPrincipal {
-  readonly userId: UserId;
+  /** Null for what no user does: a file that is applied. */
+  readonly userId: UserId | null;
   readonly username: string;
   readonly role: Role;
   /** Null exactly for an owner. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Clock, uuidV7 } from '@weir/kernel';
 import { CLOCK, DATA_SOURCE } from '@weir/platform';
-import { DataSource, type EntityManager } from 'typeorm';
+import { type DataSource, type EntityManager } from 'typeorm';
 import { type AdminPrincipal } from '../access/admin-principal';
 import { type FieldChange } from './audit-record.entity';
 
@@ -23,12 +23,17 @@ export type Audit = (entry: AuditEntry) => Promise<void>;
 @Injectable()
 export class AuditedTransactions {
   constructor(
-    @Inject(DATA_SOURCE) private readonly dataSource: DataSource,
+    @Inject(DATA_SOURCE) private readonly connection: Pick<DataSource, 'transaction'>,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
+  /** The same inside a transaction of the caller's: what is written through it stands or falls with that. */
+  within(manager: EntityManager): AuditedTransactions {
+    return new AuditedTransactions(manager, this.clock);
+  }
+
   run<Result>(principal: AdminPrincipal, work: (manager: EntityManager, audit: Audit) => Promise<Result>): Promise<Result> {
-    return this.dataSource.transaction((manager) => work(manager, (entry) => this.write(manager, principal, entry)));
+    return this.connection.transaction((manager) => work(manager, (entry) => this.write(manager, principal, entry)));
   }
 
   private async write(manager: EntityManager, principal: AdminPrincipal, entry: AuditEntry): Promise<void> {

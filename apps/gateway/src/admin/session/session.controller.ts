@@ -94,6 +94,8 @@ function getSession(principal: AdminPrincipal): Session {
 }
 
 function toSessionView(holder: Holder, session: Session | null): SessionView {
+  // Whoever came over HTTP is a user.
+  if (holder.userId === null) throw new WeirError('invalid_api_key');
   return {
     object: 'session',
     user_id: holder.userId,

@@ -1,16 +1,18 @@
-import { OPERATION_DEFINITIONS, type OperationDefinition } from '../operations';
-import { parseRequestFacts, type RequestFacts } from './request-facts';
+import { OPERATION_DEFINITIONS, type OperationDefinition } from '../../operations';
+import { readOpenAiFacts } from './read-openai-facts';
+import { type RequestFacts } from './request-facts';
 
+const NO_DEFAULTS = { embedModel: 'e', rerankModel: 'r' };
 const [chat, completions, embeddings] = ['chat', 'completions', 'embeddings'].map((name) => getDefinition(name));
 
 function getDefinition(name: string): OperationDefinition {
-  const definition = OPERATION_DEFINITIONS.find(({ operation }) => operation === name);
+  const definition = OPERATION_DEFINITIONS.find(({ format }) => format === `openai-${name}`);
   if (definition === undefined) throw new Error(`no operation ${name}`);
   return definition;
 }
 
 function parse(members: string, deployment: string | null = null): string {
-  return parseRequestFacts(Buffer.from(`{${members},"messages":[{"role":"user","content":"x"}]}`), chat, deployment).model;
+  return readOpenAiFacts(Buffer.from(`{${members},"messages":[{"role":"user","content":"x"}]}`), chat, { model: deployment, isStream: null, defaults: NO_DEFAULTS }).model;
 }
 
 describe("a model's name", () => {
@@ -53,7 +55,7 @@ describe('a key that a server may take for another', () => {
 });
 
 function toFacts(name: string, value: unknown): RequestFacts {
-  return parseRequestFacts(Buffer.from(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hi' }], [name]: value })), chat, null);
+  return readOpenAiFacts(Buffer.from(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hi' }], [name]: value })), chat, { model: null, isStream: null, defaults: NO_DEFAULTS });
 }
 
 describe('a member that names other models', () => {
@@ -84,19 +86,19 @@ describe('an output cap', () => {
     ['"max_completion_tokens":0', 'max_completion_tokens'],
     ['"max_completion_tokens":0,"max_tokens":5', 'max_completion_tokens'],
   ])('of a chat that a server may take for none is refused: %s', (cap, param) => {
-    expect(() => parseRequestFacts(Buffer.from(`{"model":"m",${cap},${messages}}`), chat, null)).toThrow(expect.objectContaining({ code: 'invalid_request', param }));
+    expect(() => readOpenAiFacts(Buffer.from(`{"model":"m",${cap},${messages}}`), chat, { model: null, isStream: null, defaults: NO_DEFAULTS })).toThrow(expect.objectContaining({ code: 'invalid_request', param }));
   });
 
   it('of a completion is max_tokens, of which 0 means something, and nothing else', () => {
-    expect(parseRequestFacts(Buffer.from(`{${members},"max_tokens":0,"max_completion_tokens":null}`), completions, null).outputCap).toBe(0);
-    expect(() => parseRequestFacts(Buffer.from(`{${members},"max_completion_tokens":1}`), completions, null)).toThrow(
+    expect(readOpenAiFacts(Buffer.from(`{${members},"max_tokens":0,"max_completion_tokens":null}`), completions, { model: null, isStream: null, defaults: NO_DEFAULTS }).outputCap).toBe(0);
+    expect(() => readOpenAiFacts(Buffer.from(`{${members},"max_completion_tokens":1}`), completions, { model: null, isStream: null, defaults: NO_DEFAULTS })).toThrow(
       expect.objectContaining({ code: 'invalid_request', param: 'max_completion_tokens' }),
     );
   });
 });
 
 describe('the language in a request', () => {
-  const textBytesOf = (definition: OperationDefinition, members: string) => parseRequestFacts(Buffer.from(`{"model":"m",${members}}`), definition, null).textBytes;
+  const textBytesOf = (definition: OperationDefinition, members: string) => readOpenAiFacts(Buffer.from(`{"model":"m",${members}}`), definition, { model: null, isStream: null, defaults: NO_DEFAULTS }).textBytes;
 
   it('is also the ids of tokens, or whoever sends them would be charged for no input where none is reported', () => {
     expect(textBytesOf(embeddings, '"input":[1, 22,333]')).toBe(3 * 4);
@@ -107,7 +109,7 @@ describe('the language in a request', () => {
   });
 
   it('knows how many prompts there are', () => {
-    const promptsOf = (prompt: string) => parseRequestFacts(Buffer.from(`{"model":"m","prompt":${prompt}}`), completions, null).promptCount;
+    const promptsOf = (prompt: string) => readOpenAiFacts(Buffer.from(`{"model":"m","prompt":${prompt}}`), completions, { model: null, isStream: null, defaults: NO_DEFAULTS }).promptCount;
     expect(['"text"', '["one"]', '["one","two"]', '[1,2,3]', '[[1],[2],[3]]'].map(promptsOf)).toEqual([1, 1, 2, 1, 3]);
   });
 });

@@ -1,0 +1,29 @@
+import { type UsageUnits } from '@weir/kernel';
+import { type CallerError } from './error-format';
+
+/** Why an upstream's stream cannot be passed on. */
+export type StreamFault =
+  | { readonly reason: 'ended_early' | 'empty' | 'invalid_json' | 'event_too_large' }
+  | { readonly reason: 'error_event'; readonly body: Buffer };
+
+/** What the upstream's connection should do after a chunk. */
+export type StreamVerdict = 'more' | 'pause' | 'done' | 'broken';
+
+/**
+ * Carries an answer from an upstream to a caller as it comes. Holds everything back until the first
+ * good piece, so that an early failure can still be answered with a status, or by another upstream.
+ */
+export interface AnswerStream {
+  /** What the upstream has reported so far. */
+  readonly usage: UsageUnits | null;
+  /** Bytes of language passed on, for an estimate where no usage comes. */
+  readonly textBytes: number;
+  /** The caller has got the head. */
+  readonly hasBegun: boolean;
+  readonly fault: StreamFault | null;
+  push(chunk: Buffer): StreamVerdict;
+  /** The upstream's body has ended. */
+  finish(): StreamVerdict;
+  /** The last event of a stream that has begun and cannot go on; null: it has no way to say it, and must be torn. */
+  toErrorEvent(error: CallerError): string | null;
+}

@@ -1,0 +1,36 @@
+import { type ServerResponse } from 'node:http';
+import { type UsageUnits } from '@weir/kernel';
+import { type AnswerStream, type StreamFault, type StreamVerdict } from './answer-stream';
+
+/** Passes sound from an upstream to a caller as it comes. Its end is the end of the upstream's body. */
+export class ByteRelay implements AnswerStream {
+  readonly usage: UsageUnits | null = null;
+  readonly textBytes = 0;
+  hasBegun = false;
+  fault: StreamFault | null = null;
+
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly begin: () => void,
+  ) {}
+
+  push(chunk: Buffer): StreamVerdict {
+    if (chunk.length === 0) return 'more';
+    if (!this.hasBegun) {
+      this.hasBegun = true;
+      this.begin();
+    }
+    return this.response.write(chunk) ? 'more' : 'pause';
+  }
+
+  /** Sound has no place for words: it is torn off, so that nobody takes it for whole. */
+  toErrorEvent(): null {
+    return null;
+  }
+
+  finish(): StreamVerdict {
+    if (this.hasBegun) return 'done';
+    this.fault = { reason: 'empty' };
+    return 'broken';
+  }
+}

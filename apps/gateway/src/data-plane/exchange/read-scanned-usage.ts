@@ -1,0 +1,21 @@
+import { type UsageUnits } from '@weir/kernel';
+import { type JsonScanner, readAnthropicUsage, readChatUsage, readFormatUsage, readGeminiUsage, readResponsesUsage, type WireFormat } from '@weir/wire';
+
+/** The usage of an answer that was scanned; null where it tells none. */
+export function readScannedUsage(scanner: JsonScanner, format: WireFormat): UsageUnits | null {
+  const member = scanner.findMember(format === 'gemini' ? 'usageMetadata' : 'usage');
+  if (member === -1) return null;
+  const usage = scanner.parseMember(member);
+  switch (format) {
+    case 'anthropic':
+      return readAnthropicUsage(usage);
+    case 'gemini':
+      return readGeminiUsage(usage);
+    case 'openai-responses':
+      return readResponsesUsage(usage);
+    case 'openai-chat':
+      return readChatUsage(usage);
+    default:
+      return readFormatUsage(format, usage);
+  }
+}

@@ -1,0 +1,60 @@
+import { type UsageUnits, WeirError } from '@weir/kernel';
+import { JsonScanner, parseExactJson, type WireFormat } from '@weir/wire';
+import { CALLER_DIALECTS, isDialect } from './caller-dialects';
+import { type ExchangeContext } from './exchange-context';
+import { readScannedUsage } from './read-scanned-usage';
+import { UPSTREAM_DIALECTS } from './upstream-dialects';
+
+/** What a whole answer under a good status turned out to be. */
+export type WholeAnswer =
+  | { readonly kind: 'answer'; readonly body: Buffer; readonly contentType: string; readonly usage: UsageUnits | null; readonly textBytes: number }
+  /** An error in the upstream's own words. */
+  | { readonly kind: 'error' }
+  | { readonly kind: 'fault'; readonly reason: string; readonly usage: UsageUnits | null };
+
+const JSON_TYPE = 'application/json';
+/** Subtitles have types of their own. */
+const TEXT = /^(?:text\/(?:plain|vtt|srt)|application\/x-subrip)$/;
+const LENIENT = { strictKeys: false };
+const NULL_START = 0x6e;
+
+// Scans are synchronous, so one scanner serves every answer of the process.
+const scanner = new JsonScanner();
+
+/**
+ * Checks a whole answer, reads its usage, and tells it in the caller's format.
+ * @param upstreamFormat what the upstream was asked in
+ */
+export function readWholeAnswer(call: ExchangeContext, upstreamFormat: WireFormat, mediaType: string, body: Buffer): WholeAnswer {
+  if (call.definition.answers === 'bytes') return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'not_sound', usage: null };
+  if (call.definition.answers === 'text' && TEXT.test(mediaType)) return { kind: 'answer', body, contentType: `${mediaType}; charset=utf-8`, usage: null, textBytes: body.length };
+  if (!scanner.scan(body, 0, body.length, LENIENT)) return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'invalid_json', usage: null };
+  const error = scanner.findMember('error');
+  if (error !== -1 && scanner.memberFirstByte(error) !== NULL_START) return { kind: 'error' };
+  const { textBytes } = scanner;
+  const usage = readScannedUsage(scanner, upstreamFormat);
+  const isPassed = upstreamFormat === call.facts.format && call.speech.findConversion(upstreamFormat) === null;
+  if (isPassed) return { kind: 'answer', body, contentType: JSON_TYPE, usage, textBytes };
+  try {
+    return { ...translate(call, upstreamFormat, body), textBytes };
+  } catch (fault) {
+    if (!(fault instanceof WeirError)) throw fault;
+    return { kind: 'fault', reason: 'not_understood', usage };
+  }
+}
+
+/** @throws WeirError upstream_error */
+function translate(call: ExchangeContext, upstreamFormat: WireFormat, body: Buffer): { kind: 'answer'; body: Buffer; contentType: string; usage: UsageUnits | null } {
+  const { facts, speech } = call;
+  const parsed = parseExactJson(body.toString('utf8'));
+  const conversion = speech.findConversion(upstreamFormat);
+  if (conversion !== null) {
+    const told = conversion.toCaller(parsed, speech.body, facts.model);
+    return { kind: 'answer', body: Buffer.from(JSON.stringify(told.body)), contentType: JSON_TYPE, usage: told.usage };
+  }
+  const dialect = isDialect(upstreamFormat) ? UPSTREAM_DIALECTS[upstreamFormat] : undefined;
+  if (dialect === undefined) throw new Error(`nothing is read in ${upstreamFormat}`);
+  const answer = dialect.readAnswer(parsed, speech);
+  const text = CALLER_DIALECTS[speech.toDialect(facts.format)].writeAnswer(answer, speech);
+  return { kind: 'answer', body: Buffer.from(text), contentType: JSON_TYPE, usage: answer.usage };
+}

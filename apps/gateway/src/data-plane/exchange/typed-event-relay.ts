@@ -1,0 +1,82 @@
+import { type ServerResponse } from 'node:http';
+import { type UsageUnits } from '@weir/kernel';
+import { type JsonScanner, type WireFormat } from '@weir/wire';
+import { type CallerError, toErrorEvent } from './error-format';
+import { EventRelay } from './event-relay';
+
+/** What the events of a format mean to a relay, by the `type` that each of them names. */
+export interface TypedEvents {
+  toMeaning(type: string): 'text' | 'other' | 'end' | 'error';
+  /** The usage that an event tells, the last one counting; `earlier` is what an event before it told. */
+  readUsage(event: JsonScanner, type: string, earlier: UsageUnits | null): UsageUnits | null;
+  /** A sign of life for a caller that hears none; null where its clients bear none. */
+  readonly ping: string | null;
+}
+
+/**
+ * Passes a stream whose events name their types, and whose end is an event of its own, from an
+ * upstream to a caller: Anthropic's messages, OpenAI's responses, speech, images and transcriptions.
+ */
+export class TypedEventRelay extends EventRelay {
+  private eventCount = 0;
+
+  constructor(
+    response: ServerResponse,
+    begin: () => void,
+    private readonly format: WireFormat,
+    private readonly events: TypedEvents,
+  ) {
+    super(response, begin, true);
+  }
+
+  onEvent(bytes: Buffer, dataStart: number, dataEnd: number, eventType: string | null, rawStart: number, rawEnd: number): void {
+    if (this.isOver() || isDoneMark(bytes, dataStart)) return;
+    if (!this.scan(bytes, dataStart, dataEnd)) return;
+    const type = this.readType() ?? eventType ?? '';
+    const meaning = eventType === 'error' ? 'error' : this.events.toMeaning(type);
+    this.usage = this.events.readUsage(this.scanner, type, this.usage) ?? this.usage;
+    if (meaning === 'error') {
+      this.failWith(bytes, dataStart, dataEnd);
+      return;
+    }
+    if (meaning === 'text') this.textBytes += this.scanner.textBytes;
+    this.eventCount += 1;
+    this.ensureBegun();
+    if (rawStart !== -1) this.passOn(bytes, rawStart, rawEnd);
+    else this.writeAnew(bytes.subarray(dataStart, dataEnd), toLine(eventType));
+    if (meaning === 'end') this.isDone = true;
+  }
+
+  onComment(): void {
+    const { ping } = this.events;
+    if (ping === null || !this.hasBegun || this.isOver()) return;
+    this.flush();
+    this.write(ping);
+  }
+
+  toErrorEvent(error: CallerError): string {
+    return toErrorEvent(this.format, error, this.eventCount);
+  }
+
+  protected onEnd(): void {
+    this.fault = { reason: this.hasBegun ? 'ended_early' : 'empty' };
+  }
+
+  private readType(): string | null {
+    const member = this.scanner.findMember('type');
+    return member === -1 || this.scanner.memberFirstByte(member) !== QUOTE ? null : this.scanner.stringMember(member);
+  }
+}
+
+const QUOTE = 0x22;
+const OPEN_BRACKET = 0x5b;
+
+/** `[DONE]` behind the last event: some servers send it everywhere. It is no JSON object in any case. */
+function isDoneMark(bytes: Buffer, start: number): boolean {
+  return bytes[start] === OPEN_BRACKET;
+}
+
+/** A type with anything odd in it is not passed on as a line. */
+function toLine(type: string | null): string | null {
+  return type !== null && /^[\w.-]{1,100}$/.test(type) ? type : null;
+}

@@ -1,0 +1,54 @@
+import { WeirError } from '@weir/kernel';
+
+/** What a URL under `/proxy/` asks for. */
+export interface ProxyTarget {
+  /** A provider's name, or an upstream's. */
+  readonly name: string;
+  /** Behind the name, as the caller wrote it; begins with a slash. */
+  readonly path: string;
+  /** With its question mark; empty without one. The caller's key is not in it. */
+  readonly query: string;
+}
+
+const PREFIX = '/proxy/';
+/** What a path may hold (RFC 3986 §3.3), without what could lead out of the place it names. */
+const PATH = /^(?:\/[A-Za-z0-9\-._~!$&'()*+,;=:@%]*)+$/;
+/** Dots, slashes, backslashes and controls behind an escape: two readers might not agree what they mean. */
+const TRICKY_ESCAPE = /%(?:2e|2f|5c|[01][0-9a-f]|7f|25)/i;
+const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/;
+const QUERY = /^\?[\x21-\x7e]*$/;
+
+export function isProxyPath(url: string): boolean {
+  return url.startsWith(PREFIX);
+}
+
+/** @throws WeirError invalid_request for a path that could lead elsewhere */
+export function matchProxyPath(url: string): ProxyTarget {
+  const mark = url.indexOf('?');
+  const path = mark === -1 ? url : url.slice(0, mark);
+  const query = mark === -1 ? '' : url.slice(mark);
+  const slash = path.indexOf('/', PREFIX.length);
+  const name = decodeName(path.slice(PREFIX.length, slash === -1 ? undefined : slash));
+  const rest = slash === -1 ? '/' : path.slice(slash);
+  if (name === null || !PATH.test(rest) || TRICKY_ESCAPE.test(rest) || DOT_SEGMENT.test(rest) || rest.includes('//')) {
+    throw new WeirError('invalid_request', { message: 'The path must be /proxy/{provider}/… without dot segments, empty segments or escaped slashes.' });
+  }
+  if (query !== '' && !QUERY.test(query)) throw new WeirError('invalid_request', { message: 'The query must be visible ASCII.' });
+  return { name, path: rest, query: withoutKey(query) };
+}
+
+function decodeName(segment: string): string | null {
+  try {
+    const name = decodeURIComponent(segment);
+    return name === '' ? null : name;
+  } catch {
+    return null;
+  }
+}
+
+/** All else stays as it was written, and in its order. */
+function withoutKey(query: string): string {
+  if (!/[?&]key=/i.test(query)) return query;
+  const kept = query.slice(1).split('&').filter((part) => !/^key=/i.test(part));
+  return kept.length === 0 ? '' : `?${kept.join('&')}`;
+}

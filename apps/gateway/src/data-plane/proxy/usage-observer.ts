@@ -1,0 +1,77 @@
+import { type ServerResponse } from 'node:http';
+import { type UsageUnits } from '@weir/kernel';
+import { JsonScanner, type WireFormat } from '@weir/wire';
+import { type AnswerStream } from '../exchange/answer-stream';
+import { openPassingRelay } from '../exchange/open-passing-relay';
+import { readScannedUsage } from '../exchange/read-scanned-usage';
+
+/** Looks at an answer that passes, for its usage. */
+export interface UsageObserver {
+  readonly usage: UsageUnits | null;
+  readonly textBytes: number;
+  push(chunk: Buffer): void;
+  finish(): void;
+}
+
+/** A larger answer is passed all the same, and its usage estimated. */
+const MOST_BYTES = 8 * 1024 * 1024;
+const scanner = new JsonScanner();
+const nowhere = { write: () => true } as unknown as ServerResponse;
+const ignore = (): void => undefined;
+
+export function openUsageObserver(format: WireFormat, mediaType: string): UsageObserver | null {
+  if (mediaType === 'text/event-stream') return new StreamObserver(openPassingRelay(format, true, nowhere, ignore));
+  return mediaType === 'application/json' ? new JsonObserver(format) : null;
+}
+
+/** What would be passed on is written nowhere; what it means counts. */
+class StreamObserver implements UsageObserver {
+  private isOver = false;
+
+  constructor(private readonly relay: AnswerStream) {}
+
+  get usage(): UsageUnits | null {
+    return this.relay.usage;
+  }
+
+  get textBytes(): number {
+    return this.relay.textBytes;
+  }
+
+  push(chunk: Buffer): void {
+    if (this.isOver) return;
+    const verdict = this.relay.push(chunk);
+    this.isOver = verdict === 'done' || verdict === 'broken';
+  }
+
+  finish(): void {
+    if (!this.isOver) this.relay.finish();
+  }
+}
+
+class JsonObserver implements UsageObserver {
+  usage: UsageUnits | null = null;
+  textBytes = 0;
+  private chunks: Buffer[] = [];
+  private bytes = 0;
+
+  constructor(private readonly format: WireFormat) {}
+
+  push(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (this.bytes <= MOST_BYTES) this.chunks.push(chunk);
+    else this.chunks = [];
+  }
+
+  finish(): void {
+    if (this.bytes > MOST_BYTES) {
+      // Text, as far as anybody knows.
+      this.textBytes = this.bytes;
+      return;
+    }
+    const body = Buffer.concat(this.chunks, this.bytes);
+    if (!scanner.scan(body, 0, body.length, { strictKeys: false })) return;
+    this.textBytes = scanner.textBytes;
+    this.usage = readScannedUsage(scanner, this.format);
+  }
+}
