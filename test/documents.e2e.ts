@@ -27,6 +27,10 @@ function findVariables(): Set<string> {
   for (const path of sources) {
     const source = read(path);
     for (const [, name] of source.matchAll(/\b(?:environment|process\.env)\.([A-Z][A-Z0-9_]*)/g)) names.add(name);
+    // Vendors of which nothing differs but the name: `${vendor.variable}_API_KEYS`.
+    for (const [, vendor] of source.matchAll(/\bvariable: '([A-Z]+)'/g)) {
+      for (const [, suffix] of source.matchAll(/`\$\{vendor\.variable\}(_[A-Z0-9_]+)`/g)) names.add(vendor + suffix);
+    }
     for (const [, list] of source.matchAll(/\btoKeys\(environment,((?:\s*'[A-Z0-9_]+',?)+)\)/g)) {
       for (const [, name] of list.matchAll(/'([A-Z0-9_]+)'/g)) names.add(name);
     }
@@ -67,8 +71,8 @@ const DOCUMENTS = findFiles('.', (name) => name.endsWith('.md'));
 describe('the documents', () => {
   it('name in README every variable that the code reads, and no other', () => {
     const variables = findVariables();
-    // Both ways of reading were understood, or the comparison would hold of two empty sets.
-    expect([...variables]).toEqual(expect.arrayContaining(['DATABASE_URL', 'UPSTREAM_TYPE', 'OPENAI_API_KEYS', 'AZURE_API_KEY']));
+    // All ways of reading were understood, or the comparison would hold of two empty sets.
+    expect([...variables]).toEqual(expect.arrayContaining(['DATABASE_URL', 'UPSTREAM_TYPE', 'OPENAI_API_KEYS', 'AZURE_API_KEY', 'GEMINI_BASE_URL']));
     expect([...findTableVariables()].sort()).toEqual([...variables].sort());
   });
 

@@ -9,7 +9,8 @@ describe('a caller that names sound, film or a document elsewhere', () => {
 
   beforeAll(async () => {
     scene = await MeterScene.start({ withRedis: false });
-    await scene.makeModel(MODEL, { input_per_million_usd: 10, output_per_million_usd: 1000 });
+    // A hosted service fetches for its callers; one's own server would fetch from inside, and is not let to.
+    await scene.makeModel(MODEL, { input_per_million_usd: 10, output_per_million_usd: 1000 }, {}, { preset: 'openrouter' });
   });
   afterAll(() => scene.stop());
   beforeEach(() => scene.simulator.reset());

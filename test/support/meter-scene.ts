@@ -87,9 +87,18 @@ export class MeterScene {
     rmSync(this.dataDirectory, { recursive: true, force: true });
   }
 
-  /** A model at the simulator that every Weir offers to the key. */
-  async makeModel(name: string, price: Readonly<Record<string, unknown>> | null, fields: Readonly<Record<string, unknown>> = {}): Promise<string> {
-    const { id } = await addUpstream(this.weir, { name: `upstream of ${name}`, provider: 'openai-compatible', baseUrl: this.simulator.baseUrl, secrets: ['sk-simulated-0123456789'] });
+  /**
+   * A model at the simulator that every Weir offers to the key.
+   * @param options of its upstream
+   */
+  async makeModel(
+    name: string,
+    price: Readonly<Record<string, unknown>> | null,
+    fields: Readonly<Record<string, unknown>> = {},
+    options: Readonly<Record<string, unknown>> = {},
+  ): Promise<string> {
+    const upstream = { name: `upstream of ${name}`, provider: 'openai-compatible', baseUrl: this.simulator.baseUrl, options };
+    const { id } = await addUpstream(this.weir, { ...upstream, secrets: ['sk-simulated-0123456789'] });
     return addModel(this.weir, name, [id], { price, ...fields });
   }
 

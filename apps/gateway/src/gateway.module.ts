@@ -17,6 +17,8 @@ import { BudgetAlerts } from './alerts/budget-alerts';
 import { CallPlans } from './data-plane/call-plans';
 import { Idempotency } from './data-plane/idempotency/idempotency';
 import { IdempotencyModule } from './data-plane/idempotency/idempotency.module';
+import { Meshes } from './data-plane/meshes/meshes';
+import { MeshesModule } from './data-plane/meshes/meshes.module';
 import { RequestLog } from './data-plane/request-log';
 import { ROAD, type Road } from './data-plane/road';
 import { RoutePrices } from './data-plane/route-prices';
@@ -79,6 +81,7 @@ export class GatewayModule {
         alerts,
         idempotency,
         VoicesModule.forRoot(),
+        MeshesModule.forRoot(parts.keyRing),
         joinMeter([LedgerModule, upstreams, alerts], parts),
         adminModule,
         HealthModule.forRoot({ adminModule, readiness: parts.readiness, latencies }),
@@ -86,7 +89,7 @@ export class GatewayModule {
       providers: [
         {
           provide: ROAD,
-          inject: [CONFIGURATION, CLOCK, LOGGER, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency, Voices],
+          inject: [CONFIGURATION, CLOCK, LOGGER, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency, Voices, Meshes],
           useFactory: (...libs: RoadLibs) => toRoad(libs, latencies),
         },
       ],
@@ -95,14 +98,14 @@ export class GatewayModule {
   }
 }
 
-type RoadLibs = [Configuration, Clock, WeirLogger, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency, Voices];
+type RoadLibs = [Configuration, Clock, WeirLogger, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency, Voices, Meshes];
 
 /** Only one process has a number of its own at a time: what is in its folder is of one that had it before. */
 function openUploads({ dataDirectory }: Configuration): UploadFolder {
   return new UploadFolder(join(dataDirectory, 'uploads', String(process.pid)));
 }
 
-function toRoad([configuration, clock, logger, metrics, access, meter, pool, transport, ledger, idempotency, voices]: RoadLibs, latencies: UpstreamLatencies): Road {
+function toRoad([configuration, clock, logger, metrics, access, meter, pool, transport, ledger, idempotency, voices, meshes]: RoadLibs, latencies: UpstreamLatencies): Road {
   const prices = new RoutePrices(new PriceTable());
   pool.join({
     processCount: () => meter.shared?.processCount ?? 1,
@@ -113,6 +116,7 @@ function toRoad([configuration, clock, logger, metrics, access, meter, pool, tra
     clock,
     routes: new RouteTable({ embedModel: configuration.defaultEmbed, rerankModel: configuration.defaultRerank }),
     authenticate: (presentedKey, nowMs) => access.authenticate(presentedKey, nowMs),
+    findCaller: (keyId, nowMs) => access.findCaller(keyId, nowMs),
     meter,
     plans: new CallPlans(configuration),
     prices,
@@ -125,6 +129,7 @@ function toRoad([configuration, clock, logger, metrics, access, meter, pool, tra
     requestLog: new RequestLog(logger),
     watchdog: new Watchdog(() => clock.monotonicMs()),
     voices,
+    meshes,
     uploads: openUploads(configuration),
   };
 }

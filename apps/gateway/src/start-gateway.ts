@@ -30,6 +30,7 @@ import { applyFileAtStart } from './apply/apply-file-at-start';
 import { BreakerGauges } from './breaker-gauges';
 import { DataPlaneServer } from './data-plane/data-plane-server';
 import { sweepUploads } from './data-plane/multipart/upload-folder';
+import { MeshRunner } from './data-plane/meshes/mesh-runner';
 import { DataPlaneListener } from './data-plane/listener';
 import { ROAD, type Road } from './data-plane/road';
 import { DemoServer } from './demo/demo-server';
@@ -187,11 +188,12 @@ async function recoverMeter(application: NestExpressApplication, { redis, logger
   if (windows > 0) logger.info({ rows: windows }, 'counted the windows of a day from the ledger');
 }
 
-async function listen(application: NestExpressApplication, configuration: Configuration, { metrics, readiness }: GatewayParts, closers: Closers): Promise<void> {
+async function listen(application: NestExpressApplication, configuration: Configuration, { logger, metrics, readiness }: GatewayParts, closers: Closers): Promise<void> {
   const express = application.getHttpAdapter().getInstance() as Express;
   const road = application.get<Road>(ROAD);
   const listener = new DataPlaneListener(road, express);
   const dataPlane = new DataPlaneServer((request, response) => listener.handle(request, response));
+  const runner = new MeshRunner({ road, logger });
   const admin = createServer(express);
   const breakers = new BreakerGauges(metrics, road.pool);
   const scrapes = createServer((request, response) => {
@@ -207,14 +209,17 @@ async function listen(application: NestExpressApplication, configuration: Config
   await listenOn(admin, configuration.adminPort, configuration.adminHost, 'ADMIN_PORT');
   closers.push(async () => {
     readiness.drain();
+    runner.takeNoMore();
     await dataPlane.drain(configuration.shutdownTimeoutMs);
     // What was cut is settled only after its socket's end is heard of.
     await listener.whenIdle(SETTLE_TIMEOUT_MS);
+    await runner.stop(SETTLE_TIMEOUT_MS);
     await road.meter.whenSettled(SETTLE_TIMEOUT_MS);
   });
   await dataPlane.listen(configuration.port, configuration.host).catch((error: unknown) => {
     throw toListenError(error, 'PORT', configuration.port);
   });
+  runner.start();
 }
 
 type Express = (request: IncomingMessage, response: ServerResponse) => void;

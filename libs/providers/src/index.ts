@@ -5,6 +5,7 @@
 export * from './provider';
 export * from './get-provider';
 export * from './is-missing-model';
+export * from './is-own-server';
 export { parseRetryAfter } from './retry-after';
 export { ANTHROPIC_DEFAULT_MODELS } from './anthropic/default-models';
 export { GEMINI_DEFAULT_MODELS } from './gemini/default-models';

@@ -73,6 +73,7 @@ class AttemptLoop {
 
   async run(): Promise<LoopResult> {
     for (;;) {
+      if (this.call.isClosed) return { kind: 'failed', error: new WeirError('client_closed_request'), mayFallBack: false };
       const picked = this.pick();
       const candidate = 'refused' in picked ? await this.wait(picked) : picked;
       if ('refused' in candidate) return this.endWithout(candidate);
@@ -127,6 +128,15 @@ class AttemptLoop {
 
   /** What an attempt at a candidate would be; null where it cannot take the request, which is remembered. */
   private plan(candidate: Candidate): PlannedAttempt | null {
+    try {
+      return this.planAt(candidate);
+    } catch (error) {
+      this.call.road.pool.release(candidate);
+      throw error;
+    }
+  }
+
+  private planAt(candidate: Candidate): PlannedAttempt | null {
     const { call, target, meter } = this;
     const { raw } = call;
     const prepared = raw === null ? prepareCall(candidate, target.route.name, target.model, call.facts) : raw.prepare(candidate);
@@ -181,7 +191,7 @@ class AttemptLoop {
     const refusal: LoopResult = { kind: 'refused_by_provider', failure, attempt };
     const isMissing = failure.provider !== null && isMissingModel(failure.provider) && !candidate.target.upstreamModel.endsWith('*');
     this.missingCount += 1;
-    if (!isMissing || this.missingCount >= MOST_MISSING) return refusal;
+    if (!isMissing || this.missingCount >= MOST_MISSING || this.call.raw?.isUsedUp === true) return refusal;
     this.missing = refusal;
     this.exclude(candidate);
     return null;

@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders } from 'node:http';
-import { type UsageUnits } from '@weir/kernel';
+import { type UsageUnits, WeirError } from '@weir/kernel';
 import { getProvider, type Provider } from '@weir/providers';
 import {
   AttemptAbortedError,
@@ -83,6 +83,11 @@ export class Attempt implements TransportHandler {
     });
   }
 
+  /** The caller has got something of the answer, or the whole of it is here. */
+  get hasOutput(): boolean {
+    return this.outputTextBytes > 0 || this.stream?.hasBegun === true;
+  }
+
   get isOver(): boolean {
     return this.phase === 'over';
   }
@@ -94,6 +99,10 @@ export class Attempt implements TransportHandler {
 
   /** The whole of an answer took too long. */
   expire(): void {
+    if (this.call.raw?.isSending === true) {
+      this.cancel({ ...toFailure('aborted', this.httpStatus, 'request_timeout'), isTimeout: true });
+      return;
+    }
     // Without a connection, nobody was reached: that is no word about the key.
     const failureClass = this.phase === 'connecting' ? 'endpoint' : 'fault';
     this.cancel({ ...toFailure(failureClass, this.httpStatus, 'deadline'), isTimeout: true });
@@ -165,6 +174,11 @@ export class Attempt implements TransportHandler {
       return;
     }
     if (this.phase === 'over') return;
+    if (error instanceof WeirError) {
+      // What was to be sent did not come: the caller's doing, or the disk's. It is no word about the upstream.
+      this.overFailed(toFailure('aborted', this.httpStatus, error.code));
+      return;
+    }
     const { failureClass, timedOut } = toFailureClass(error, this.phase === 'connecting' || this.phase === 'waiting' ? this.phase : 'answering');
     this.overFailed({ ...toFailure(failureClass, this.httpStatus, toReason(error)), isTimeout: timedOut });
   }

@@ -59,6 +59,10 @@ export class CallMeter implements Demand {
     if (this.hasBudget && bounds.price === null) {
       throw new WeirError('model_not_priced', { message: `The model has no price, so that it cannot be used under a budget.`, param: 'model' });
     }
+    if (this.hasBudget && facts.operation === 'proxy' && facts.streamUsageSplice !== null) {
+      // Thinking that is not shown could not be counted.
+      throw new WeirError('invalid_request', { message: "Under a budget, 'stream_options.include_usage' must be true here.", param: 'stream_options.include_usage' });
+    }
     // A price of the model's own is its owner's word for all that its calls cost.
     if (this.hasBudget && facts.unpricedMember !== null && routes.some(({ route: { price } }) => price === null)) {
       const message = `The parameter '${facts.unpricedMember}' costs what the price of tokens does not cover, so that it cannot be used under a budget.`;

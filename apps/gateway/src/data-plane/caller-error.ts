@@ -69,15 +69,11 @@ function toCode(failure: AttemptFailure): ErrorCode {
 }
 
 function toOwnCode(reason: string): ErrorCode {
-  switch (reason) {
-    case BUDGET_EXCEEDED:
-      return 'budget_exceeded';
-    case LEDGER_UNAVAILABLE:
-      return 'ledger_unavailable';
-    default:
-      return 'client_closed_request';
-  }
+  return OWN_CODES.find((code) => code === reason) ?? 'client_closed_request';
 }
+
+/** For which Weir itself ends an attempt, or what is sent to an upstream does not come. */
+const OWN_CODES: readonly ErrorCode[] = [BUDGET_EXCEEDED, LEDGER_UNAVAILABLE, 'body_too_large', 'request_timeout', 'invalid_request', 'no_upstream_available', 'database_unavailable', 'not_found'];
 
 function toMessage(failure: AttemptFailure): string | undefined {
   switch (failure.reason) {

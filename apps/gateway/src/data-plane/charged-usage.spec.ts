@@ -6,7 +6,7 @@ const reportedUsage = { ...zeroUsage(), inputTokens: 30, outputTokens: 7, reques
 const POLICIES: readonly AbortedCallCharge[] = ['estimate', 'input', 'none'];
 
 function toEnd(end: Partial<AttemptEnd>): AttemptEnd {
-  return { status: 'succeeded', reportedUsage: null, reachedUpstream: true, isTimeout: false, requestTextBytes: 101, outputTextBytes: 0, worstUsage, work: null, ...end };
+  return { status: 'succeeded', reportedUsage: null, reachedUpstream: true, isTimeout: false, requestTextBytes: 101, outputTextBytes: 0, hasOutput: (end.outputTextBytes ?? 0) > 0, worstUsage, work: null, ...end };
 }
 
 const estimated = (inputTokens: number, outputTokens: number) => ({ usage: { ...zeroUsage(), inputTokens, outputTokens, requests: 1 }, estimated: true });
@@ -15,8 +15,26 @@ const nothing = { usage: zeroUsage(), estimated: false };
 describe('what an attempt is charged for', () => {
   it.each(POLICIES)("is the upstream's word, however the attempt ended (%s)", (policy) => {
     for (const status of ['succeeded', 'failed', 'aborted'] as const) {
-      expect(toChargedUsage(toEnd({ status, reportedUsage, outputTextBytes: 400 }), policy)).toEqual({ usage: reportedUsage, estimated: false });
+      expect(toChargedUsage(toEnd({ status, reportedUsage }), policy)).toEqual({ usage: reportedUsage, estimated: false });
     }
+    expect(toChargedUsage(toEnd({ status: 'succeeded', reportedUsage, outputTextBytes: 400 }), policy)).toEqual({ usage: reportedUsage, estimated: false });
+  });
+
+  it('is no less than what came through where a stream broke off: what it had reported may be of its beginning', () => {
+    const cut = { reportedUsage, outputTextBytes: 400 };
+    for (const status of ['failed', 'aborted'] as const) {
+      expect(toChargedUsage(toEnd({ ...cut, status }), 'input')).toEqual({ usage: { ...reportedUsage, outputTokens: 100 }, estimated: true });
+    }
+    expect(toChargedUsage(toEnd({ ...cut, status: 'aborted', outputTextBytes: 20 }), 'none')).toEqual({ usage: reportedUsage, estimated: false });
+    expect(toChargedUsage(toEnd({ ...cut, status: 'aborted' }), 'estimate')).toEqual({ usage: worstUsage, estimated: true });
+  });
+
+  it.each(POLICIES)('is for sound and pictures that went out, though nobody counted language in them (%s)', (policy) => {
+    const known = { ...zeroUsage(), characters: 50, requests: 1 };
+    const work = { known, usual: { ...known, outputTokens: 70 }, worst: { ...known, outputTokens: 900 } };
+    expect(toChargedUsage(toEnd({ status: 'failed', hasOutput: true, work }), policy)).toEqual({ usage: work.usual, estimated: true });
+    expect(toChargedUsage(toEnd({ status: 'succeeded', hasOutput: true, work }), policy)).toEqual({ usage: work.usual, estimated: true });
+    expect(toChargedUsage(toEnd({ status: 'failed', hasOutput: false, work }), policy)).toEqual(nothing);
   });
 
   it.each(POLICIES)('is estimated from what passed through where the upstream told none (%s)', (policy) => {

@@ -15,6 +15,8 @@ export interface AttemptEnd {
   readonly isTimeout: boolean;
   /** Bytes of language in the request. */
   readonly requestTextBytes: number;
+  /** Something of the answer has gone to the caller, be it language or sound. */
+  readonly hasOutput: boolean;
   /** Bytes of language that the upstream sent. */
   readonly outputTextBytes: number;
   /** The most that the call may use: what its hold is for. */
@@ -34,7 +36,7 @@ const BYTES_PER_TOKEN = 4;
 
 /**
  * What is charged for an attempt:
- * - what the upstream reports, however the attempt ended;
+ * - what the upstream reports; of a stream that broke off no less than what came through;
  * - else what passed through: of a whole answer, and of one that broke off, whoever broke it;
  * - nothing where it failed before any output;
  * - by `policy` where the caller left, or the time was up, before any output: what the upstream did is
@@ -42,9 +44,9 @@ const BYTES_PER_TOKEN = 4;
  *   thought than was said.
  */
 export function toChargedUsage(end: AttemptEnd, policy: AbortedCallCharge): ChargedUsage {
-  if (end.reportedUsage !== null) return { usage: end.work === null ? end.reportedUsage : addWork(end.reportedUsage, end.work.known), estimated: false };
-  if (end.status === 'aborted' && end.outputTextBytes > 0 && policy === 'estimate') return { usage: end.worstUsage, estimated: true };
-  if (end.status === 'succeeded' || end.outputTextBytes > 0) return toRelayed(end);
+  if (end.reportedUsage !== null && (end.status === 'succeeded' || !end.hasOutput)) return { usage: withKnownWork(end.reportedUsage, end), estimated: false };
+  if (end.status === 'aborted' && end.hasOutput && policy === 'estimate') return { usage: end.worstUsage, estimated: true };
+  if (end.status === 'succeeded' || end.hasOutput) return end.reportedUsage === null ? toRelayed(end) : toCut(end, end.reportedUsage);
   if ((end.status === 'failed' && !end.isTimeout) || !end.reachedUpstream) return toNothing();
   switch (policy) {
     case 'estimate':
@@ -54,6 +56,20 @@ export function toChargedUsage(end: AttemptEnd, policy: AbortedCallCharge): Char
     case 'none':
       return toNothing();
   }
+}
+
+function withKnownWork(usage: UsageUnits, { work }: AttemptEnd): UsageUnits {
+  return work === null ? usage : addWork(usage, work.known);
+}
+
+/**
+ * What a stream had reported when it broke off may be of its beginning (Anthropic counts one token of
+ * output there): what came since counts, too.
+ */
+function toCut(end: AttemptEnd, reported: UsageUnits): ChargedUsage {
+  const usage = withKnownWork(reported, end);
+  const outputTokens = Math.max(usage.outputTokens, Math.ceil(end.outputTextBytes / BYTES_PER_TOKEN));
+  return { usage: { ...usage, outputTokens }, estimated: outputTokens !== usage.outputTokens };
 }
 
 function toNothing(): ChargedUsage {

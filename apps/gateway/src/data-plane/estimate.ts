@@ -5,6 +5,8 @@ import { type CallBounds } from './call-bounds';
 /** What a request's body says about how much it may use. */
 export interface EstimateFacts {
   readonly operation: Operation;
+  /** What is estimated, where `operation` does not tell: of a call to a provider's own API. */
+  readonly estimatedAs?: Operation;
   readonly bodyBytes: number;
   /** Bytes of language in it. */
   readonly textBytes: number;
@@ -86,7 +88,8 @@ export class Estimate {
     this.#gpuMs = gpuMs;
     this.#choiceCount = facts.choiceCount * facts.promptCount;
     this.#alwaysCaps = facts.operation === 'completions';
-    const isCapped = facts.outputCap !== null || facts.operation === 'embeddings' || work !== null;
+    // What passes as it is gets no cap: all that it may write is held, or it is refused.
+    const isCapped = facts.outputCap !== null || facts.operation === 'embeddings' || facts.operation === 'proxy' || work !== null;
     this.#choiceOutput = choiceOutput;
     this.#isCapped = isCapped;
     this.#largestCap = isCapped ? null : Math.min(choiceOutput, bounds.largestCapTokens);
@@ -164,13 +167,17 @@ function toTokens(count: number): number {
   return Math.min(count, LARGEST_TOKENS);
 }
 
+function toKind({ estimatedAs, operation }: EstimateFacts): Operation {
+  return estimatedAs ?? operation;
+}
+
 function toWorstInput(facts: EstimateFacts, bounds: CallBounds): number {
-  const templateTokens = (facts.operation === 'chat' ? CHAT_TEMPLATE_TOKENS : 0) + (facts.hasTools ? TOOL_TEMPLATE_TOKENS : 0);
+  const templateTokens = (toKind(facts) === 'chat' ? CHAT_TEMPLATE_TOKENS : 0) + (facts.hasTools ? TOOL_TEMPLATE_TOKENS : 0);
   const fileTokens = facts.fileCount * (bounds.contextWindow ?? FILE_TOKENS);
   const imageTokens = facts.imageCount * bounds.imageTokens;
   const textTokens = facts.bodyBytes + templateTokens + fileTokens;
   // Each of the inputs of an embedding may fill the window; the bytes bound all of them.
-  if (bounds.contextWindow === null || facts.operation === 'embeddings') return toTokens(textTokens + imageTokens);
+  if (bounds.contextWindow === null || toKind(facts) === 'embeddings') return toTokens(textTokens + imageTokens);
   const windowTokens = bounds.contextWindow * facts.promptCount;
   if (bounds.imagesAreInWindow) return toTokens(Math.min(textTokens + imageTokens, windowTokens));
   return toTokens(Math.min(textTokens, windowTokens) + imageTokens);
@@ -178,9 +185,9 @@ function toWorstInput(facts: EstimateFacts, bounds: CallBounds): number {
 
 /** The most output of one choice. */
 function toChoiceOutput(facts: EstimateFacts, bounds: CallBounds): number {
-  if (facts.operation === 'embeddings') return 0;
+  if (toKind(facts) === 'embeddings') return 0;
   if (facts.outputCap !== null) return Math.min(facts.outputCap, bounds.contextWindow ?? LARGEST_TOKENS);
-  return facts.operation === 'completions' ? Math.min(COMPLETION_OUTPUT_TOKENS, bounds.largestOutputTokens) : bounds.largestOutputTokens;
+  return toKind(facts) === 'completions' ? Math.min(COMPLETION_OUTPUT_TOKENS, bounds.largestOutputTokens) : bounds.largestOutputTokens;
 }
 
 /** Tokens of the kind that costs most: nobody knows what will be cached, or thought. */

@@ -19,7 +19,7 @@ import { toUpstreamModel } from './to-upstream-model';
 const DEFAULT_PATH = '/v1/chat/completions';
 const scanner = new JsonScanner();
 
-type Operation = Extract<RouteMatch, { kind: 'operation' }>;
+type Operation = Extract<RouteMatch, { kind: 'operation' | 'meshes' }>;
 
 /** `POST /v1/explain {path?, request}`: what would become of a request, and why. Takes nothing and calls nothing. */
 export async function explain(road: Road, request: IncomingMessage): Promise<Buffer> {
@@ -39,7 +39,7 @@ function parseExplained(road: Road, body: Buffer): { operation: Operation; facts
   const pathMember = scanner.findMember('path');
   const path: unknown = pathMember === -1 ? DEFAULT_PATH : scanner.parseMember(pathMember);
   const match = typeof path === 'string' ? road.routes.match(path) : null;
-  if (match === null || match.kind !== 'operation') {
+  if (match === null || (match.kind !== 'operation' && match.kind !== 'meshes')) {
     const known = OPERATION_DEFINITIONS.flatMap(({ paths }) => paths.slice(0, 1)).join(', ');
     throw new WeirError('invalid_request', { message: `Invalid 'path': it must be one of ${known}, or Azure's or Google's path of one.`, param: 'path' });
   }

@@ -30,8 +30,14 @@ export async function raceWithHedge(call: RelayCall, first: RunningAttempt, dela
   const firstEnd = endOf(call, first);
   const hedge = new Promise<EndedAttempt | null>((resolve) => {
     const timer = setTimeout(() => {
-      const running = startHedge(call, first.place, plan);
-      resolve(running === null ? null : endOf(call, running));
+      try {
+        const running = startHedge(call, first.place, plan);
+        resolve(running === null ? null : endOf(call, running));
+      } catch (error) {
+        // Nobody else would catch it here, and the first attempt goes on.
+        call.road.requestLog.failed(call, error);
+        resolve(null);
+      }
     }, delayMs);
     void firstEnd.then(() => {
       clearTimeout(timer);

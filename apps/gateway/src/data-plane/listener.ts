@@ -6,6 +6,7 @@ import { toErrorBody, toOpenAiError } from '@weir/wire';
 import { hasBodyToCome, isClosing } from './closing-connections';
 import { endAfterBody } from './end-after-body';
 import { explain } from './explain';
+import { answerMeshes, type MeshAddress } from './meshes/answer-meshes';
 import { toModelList, toModelObject } from './model-list';
 import { authenticate, Relay } from './relay';
 import { type Road } from './road';
@@ -55,6 +56,12 @@ export class DataPlaneListener {
         return;
       case 'voices':
         void this.answerVoices(request, response, match.path);
+        return;
+      case 'meshes':
+        void this.answerMeshes(request, response, { kind: 'all', collection: match, isShort: match.isShort });
+        return;
+      case 'mesh':
+        void this.answerMeshes(request, response, { kind: 'one', path: match.path });
         return;
       case 'models':
         if (request.method === 'GET') this.answerModels(request, response, match.model);
@@ -115,6 +122,14 @@ export class DataPlaneListener {
     try {
       const caller = authenticate(this.road, request, this.road.clock.nowMs());
       await answerVoices({ ...this.road, listBuiltIn: (asking) => this.builtInVoices.list(asking) }, caller, request, response, path);
+    } catch (error) {
+      if (!response.closed && !response.headersSent) this.refuseFor(request, response, error);
+    }
+  }
+
+  private async answerMeshes(request: IncomingMessage, response: ServerResponse, address: MeshAddress): Promise<void> {
+    try {
+      await answerMeshes(this.road, authenticate(this.road, request, this.road.clock.nowMs()), request, response, address);
     } catch (error) {
       if (!response.closed && !response.headersSent) this.refuseFor(request, response, error);
     }

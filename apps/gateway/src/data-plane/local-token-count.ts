@@ -9,7 +9,7 @@ const TOKENS_PER_IMAGE = 1_600;
 
 /** Whether tokens are to be counted for a model none of whose upstreams counts them. */
 export function isCountedHere({ format, operation }: RequestFacts, { targets }: ModelRoute): boolean {
-  if (format !== 'anthropic-count-tokens') return false;
+  if (format !== 'anthropic-count-tokens' || operation === 'proxy') return false;
   return !targets.some(({ upstream }) => getProvider(upstream.provider).formats[operation]?.includes(format) === true);
 }
 

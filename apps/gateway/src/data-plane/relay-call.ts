@@ -5,7 +5,7 @@ import { type Admission, pushRateLimitHeaders, toLimitTrace } from '@weir/limits
 import { type Candidate, type ModelRoute, type QueueTicket } from '@weir/upstreams';
 import { type OpenAiError, toOpenAiError } from '@weir/wire';
 import { type OperationDefinition } from '../operations';
-import { type Answer, type Attempt } from './attempt';
+import { type Answer, type Attempt, type AttemptResult } from './attempt';
 import { type AttemptFailure } from './attempt-failure';
 import { BodyReader } from './body-reader';
 import { toCallerError, toCallerStatus } from './caller-error';
@@ -18,7 +18,7 @@ import { type AnswerStream } from './exchange/answer-stream';
 import { CallerSpeech } from './exchange/caller-speech';
 import { toErrorAnswer } from './exchange/error-format';
 import { type RequestFacts } from './facts/request-facts';
-import { toHeaderName } from './prepared-call';
+import { type PreparedCall, toHeaderName } from './prepared-call';
 import { type SpooledUpload } from './multipart/spool-upload';
 import { toReturnedHeaders } from './proxy/passed-headers';
 import { type RawExchange } from './proxy/raw-exchange';
@@ -34,6 +34,9 @@ const PROCESSING_MS = /^\d{1,9}(\.\d{1,9})?$/;
  * right after the other, so that callers are woken once and not for each of them.
  */
 const turnEnd = new TurnEnd();
+
+/** Makes of an attempt's result the one that it comes to. Never rejects. */
+export type FollowAnswer = (attempt: Attempt, prepared: PreparedCall, result: AttemptResult) => Promise<AttemptResult>;
 
 /** One request on its way down the road: what is known of it so far, and how it is answered. */
 export class RelayCall implements AtTurnEnd, Watched {
@@ -79,6 +82,8 @@ export class RelayCall implements AtTurnEnd, Watched {
   raw: RawExchange | null = null;
   /** The model that answered in the place of the one that was asked for. */
   answeredBy: string | null = null;
+  /** Follows an answer that only says that work has begun to the end of that work; null where answers are what was asked for. */
+  follow: FollowAnswer | null = null;
   /** Where the last attempt went, for the log line. */
   upstreamName: string | null = null;
   /** What the last attempt used, for the log line. */
@@ -194,7 +199,8 @@ export class RelayCall implements AtTurnEnd, Watched {
 
   /** An answer that Weir itself makes. */
   sendJson(body: Buffer): void {
-    const headers = ['content-type', 'application/json', 'content-length', String(body.length), 'x-request-id', this.requestId];
+    const headers = ['content-type', 'application/json', 'content-length', String(body.length)];
+    this.addRequestId(headers);
     if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
     this.writeHead(200, headers);
     endWith(this.response, body);
@@ -293,7 +299,8 @@ export class RelayCall implements AtTurnEnd, Watched {
       return;
     }
     const body = toErrorAnswer(this.definition.format, { error, status, requestId: this.requestId, retryAfterMs });
-    headers.push('content-type', 'application/json', 'content-length', String(body.length), 'x-request-id', this.requestId);
+    headers.push('content-type', 'application/json', 'content-length', String(body.length));
+    this.addRequestId(headers);
     if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
     if (!hasBodyToCome(this.request)) {
       this.writeHead(status, headers);
@@ -312,10 +319,16 @@ export class RelayCall implements AtTurnEnd, Watched {
   }
 
   private addHeaders(headers: string[], candidate: Candidate): void {
-    headers.push('x-request-id', this.requestId);
+    this.addRequestId(headers);
     if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
     this.addAttemptHeaders(headers, candidate);
     headers.push('x-weir-overhead-ms', (this.monotonicMs() - this.bodyReadMs - this.upstreamWaitMs).toFixed(2));
+  }
+
+  /** Anthropic's clients read it under a name of their own. */
+  private addRequestId(headers: string[]): void {
+    headers.push('x-request-id', this.requestId);
+    if (this.definition.format === 'anthropic' || this.definition.format === 'anthropic-count-tokens') headers.push('request-id', this.requestId);
   }
 
   private addAttemptHeaders(headers: string[], { target }: Candidate): void {

@@ -12,6 +12,7 @@ import { scrubBody, toCallerError } from './caller-error';
 import { isCountedHere, toLocalTokenCount } from './local-token-count';
 import { findSpokenVoice } from './find-spoken-voice';
 import { spoolUpload } from './multipart/spool-upload';
+import { toUploadDigest } from './multipart/to-upload-digest';
 import { findPresentedKey } from './presented-key';
 import { planProxy } from './proxy/plan-proxy';
 import { RelayCall } from './relay-call';
@@ -47,7 +48,7 @@ export class Relay {
         call.facts = definition.readFacts(body, definition, place);
         routes = this.plan(caller, call);
       }
-      if (request.headers['idempotency-key'] === undefined || call.raw !== null || !(await this.replay(call, caller, call.facts.body))) {
+      if (request.headers['idempotency-key'] === undefined || call.raw !== null || !(await this.replay(call, caller))) {
         if (definition.operation === 'speech') await findSpokenVoice(this.road, this.builtInVoices, call, caller);
         const meter = this.makeMeter(call, caller, routes);
         const asked = meter.admit(caller.organizationId, call.startedAtMs);
@@ -77,7 +78,8 @@ export class Relay {
 
   /** Its files are kept on disk for as long as the call lasts. */
   private async readForm(call: RelayCall, caller: Caller, form: FormDefinition, place: FactsPlace): Promise<readonly CallRoute[]> {
-    const { configuration, uploads } = this.road;
+    const { configuration, uploads, ledger } = this.road;
+    if (!ledger.hasRoom()) throw new WeirError('ledger_unavailable', { retryAfterMs: 5000 });
     const upload = await spoolUpload(call.request, form.parts, { maxFileBytes: configuration.maxUploadBytes }, uploads);
     call.upload = upload;
     call.facts = form.readFacts(upload, call.definition, place);
@@ -92,8 +94,9 @@ export class Relay {
   }
 
   /** Whether the request was answered with what an earlier one of the same Idempotency-Key was; if not, its answer is kept. */
-  private async replay(call: RelayCall, caller: Caller, body: Buffer): Promise<boolean> {
+  private async replay(call: RelayCall, caller: Caller): Promise<boolean> {
     const { request, requestId } = call;
+    const body = call.upload === null ? call.facts.body : await toUploadDigest(call.upload);
     const guard = await this.road.idempotency.begin({ request, keyId: caller.keyId, requestId, body });
     if (guard.kind === 'replay') {
       call.sendReplay(guard);

@@ -1,5 +1,5 @@
 import { type Caller } from '@weir/access';
-import { type Clock } from '@weir/kernel';
+import { type Clock, type ProxyKeyId } from '@weir/kernel';
 import { type LedgerWriter } from '@weir/ledger';
 import { type Meter } from '@weir/limits';
 import { type Configuration, type Metrics } from '@weir/platform';
@@ -8,6 +8,7 @@ import { type Voices } from '@weir/voices';
 import { type UpstreamLatencies } from '../health/upstream-latencies';
 import { type CallPlans } from './call-plans';
 import { type Idempotency } from './idempotency/idempotency';
+import { type Meshes } from './meshes/meshes';
 import { type UploadFolder } from './multipart/upload-folder';
 import { type RequestLog } from './request-log';
 import { type RoutePrices } from './route-prices';
@@ -27,6 +28,8 @@ export interface Road {
   readonly routes: RouteTable;
   /** @throws WeirError invalid_api_key, key_expired or permission_denied */
   readonly authenticate: (presentedKey: string, nowMs: number) => Caller;
+  /** Who a key belongs to that was presented before; null when it is not known here. @throws as `authenticate` */
+  readonly findCaller: (keyId: ProxyKeyId, nowMs: number) => Caller | null;
   readonly meter: Meter;
   readonly plans: CallPlans;
   readonly prices: RoutePrices;
@@ -39,6 +42,7 @@ export interface Road {
   readonly requestLog: RequestLog;
   readonly watchdog: Watchdog;
   readonly voices: Voices;
+  readonly meshes: Meshes;
   /** Where uploads are kept while they are sent on. */
   readonly uploads: UploadFolder;
 }

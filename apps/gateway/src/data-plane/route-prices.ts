@@ -44,7 +44,8 @@ export class RoutePrices {
   findPrice(route: ModelRoute, target: Target, upstreamModel: string, atMs: number): ModelPrice | null {
     if (route.price !== null && route.price !== undefined) return this.#findOverride(route);
     const price = this.#table.findPrice(target.upstream, upstreamModel, atMs);
-    return price === null && route.operation === 'proxy' ? this.#findProxyPrice(target) : price;
+    // A model that the table does not know has no price: nobody picks a cheap one by a name.
+    return price === null && route.operation === 'proxy' && upstreamModel === '' ? this.#findProxyPrice(target) : price;
   }
 
   /** What a usual call costs at a target, beside others of its route; null without a price. */

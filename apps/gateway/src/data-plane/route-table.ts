@@ -3,6 +3,7 @@ import { batchEmbedContents } from '../operations/batch-embed-contents';
 import { embedContent } from '../operations/embed-content';
 import { generateContent } from '../operations/generate-content';
 import { type FactsPlace, type ModelDefaults } from './facts/request-facts';
+import { matchMeshPath, type MeshPath } from './meshes/match-mesh-path';
 import { isProxyPath } from './proxy/match-proxy-path';
 import { toProxyFormat } from './proxy/proxy-format';
 import { matchVoicePath, type VoicePath } from './voices/match-voice-path';
@@ -14,6 +15,9 @@ export type RouteMatch =
   | { readonly kind: 'proxy'; readonly definition: OperationDefinition; readonly place: FactsPlace }
   | { readonly kind: 'models'; /** Null lists them. */ readonly model: string | null }
   | { readonly kind: 'voices'; readonly path: VoicePath }
+  /** Where meshes are made and listed. */
+  | { readonly kind: 'meshes'; readonly definition: OperationDefinition; readonly place: FactsPlace; readonly isShort: boolean }
+  | { readonly kind: 'mesh'; readonly path: MeshPath }
   | { readonly kind: 'explain' }
   | { readonly kind: 'health' }
   | { readonly kind: 'unknown' };
@@ -46,7 +50,7 @@ export class RouteTable {
     const place = { model: null, isStream: null, defaults };
     this.#place = place;
     for (const definition of OPERATION_DEFINITIONS) {
-      for (const path of definition.paths) this.#byPath.set(path, { kind: 'operation', definition, place });
+      for (const path of definition.paths) this.#byPath.set(path, toMatch(definition, place, path));
       if (definition.deploymentPath !== null) this.#byDeploymentPath.set(definition.deploymentPath, definition);
     }
     this.#byPath.set('/v1/explain', { kind: 'explain' });
@@ -59,7 +63,7 @@ export class RouteTable {
     const query = url.indexOf('?');
     const path = query === -1 ? url : url.slice(0, query);
     if (isProxyPath(path)) return { kind: 'proxy', definition: toProxyFormat(path), place: this.#place };
-    return this.#byPath.get(path) ?? this.#matchDeployment(path) ?? this.#matchGoogle(path) ?? matchModel(path) ?? matchVoices(path) ?? UNKNOWN;
+    return this.#byPath.get(path) ?? this.#matchDeployment(path) ?? this.#matchGoogle(path) ?? matchModel(path) ?? matchVoices(path) ?? matchMesh(path) ?? UNKNOWN;
   }
 
   #matchDeployment(path: string): RouteMatch | null {
@@ -89,6 +93,16 @@ export class RouteTable {
 function matchVoices(path: string): RouteMatch | null {
   const voices = matchVoicePath(path);
   return voices === null ? null : { kind: 'voices', path: voices };
+}
+
+/** Meshes take longer than a caller waits: what asks for one makes a job. */
+function toMatch(definition: OperationDefinition, place: FactsPlace, path: string): RouteMatch {
+  return definition.operation === 'meshes' ? { kind: 'meshes', definition, place, isShort: !path.startsWith('/v1/') } : { kind: 'operation', definition, place };
+}
+
+function matchMesh(path: string): RouteMatch | null {
+  const mesh = matchMeshPath(path);
+  return mesh === null ? null : { kind: 'mesh', path: mesh };
 }
 
 /** A model's name may contain slashes, written plainly or escaped. */

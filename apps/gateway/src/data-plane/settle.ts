@@ -43,6 +43,7 @@ export function settleAttempt(call: RelayCall, place: AttemptPlace, failure: Att
       reportedUsage: place.attempt.usage,
       reachedUpstream: place.attempt.reachedUpstream,
       isTimeout: failure?.isTimeout === true,
+      hasOutput: place.attempt.hasOutput,
       requestTextBytes: call.facts.textBytes,
       outputTextBytes: place.attempt.outputTextBytes,
       worstUsage: place.meter.estimate.worstUsage,

@@ -32,13 +32,15 @@ export function startAttempt(call: RelayCall, { place, prepared, body }: Planned
   else call.hedge = attempt;
   watchdog.add(call);
   pool.started(candidate);
-  return attempt.run((handler) => {
+  const answered = attempt.run((handler) => {
     // The upstream gets nothing before it is on record that it may: a call that nobody knows of would be free.
     ledger.intent(toIntentRecord(call, place), (error) => {
       if (error !== null) attempt.refuseToStart();
       else if (!attempt.isOver) transport.dispatch(upstream.address.origin, method, isStream ? prepared.streamPath : prepared.path, headers, isStreamed(body) ? body.open() : body, timeoutMs, bodyTimeoutMs, handler);
     });
   });
+  const { follow } = call;
+  return follow === null ? answered : answered.then((result) => follow(attempt, prepared, result));
 }
 
 /** The attempt is over: its places are free. */

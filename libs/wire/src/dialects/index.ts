@@ -5,6 +5,7 @@
  */
 export * from './conversation';
 export * from './conversation-error';
+export { JsonObject } from './json-object';
 export * from './parse-exact-json';
 export * from './anthropic/model-traits';
 export * from './anthropic/read-answer';

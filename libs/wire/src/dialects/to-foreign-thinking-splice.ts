@@ -13,7 +13,7 @@ interface DialectRule {
   readonly member: string;
   readonly hints: readonly string[];
   /** Null: nothing is left. */
-  clean(message: Members): Members | null;
+  readonly clean: (message: Members) => Members | null;
 }
 
 const RULES: Readonly<Record<Dialect, DialectRule>> = {

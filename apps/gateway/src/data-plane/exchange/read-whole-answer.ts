@@ -1,5 +1,5 @@
 import { type UsageUnits, WeirError } from '@weir/kernel';
-import { JsonScanner, parseExactJson, type WireFormat } from '@weir/wire';
+import { checkGlb, JsonScanner, parseExactJson, type WireFormat } from '@weir/wire';
 import { CALLER_DIALECTS, isDialect } from './caller-dialects';
 import { type ExchangeContext } from './exchange-context';
 import { readScannedUsage } from './read-scanned-usage';
@@ -13,6 +13,7 @@ export type WholeAnswer =
   | { readonly kind: 'fault'; readonly reason: string; readonly usage: UsageUnits | null };
 
 const JSON_TYPE = 'application/json';
+const GLB_TYPE = 'model/gltf-binary';
 /** Subtitles have types of their own. */
 const TEXT = /^(?:text\/(?:plain|vtt|srt)|application\/x-subrip)$/;
 const LENIENT = { strictKeys: false };
@@ -26,6 +27,7 @@ const scanner = new JsonScanner();
  * @param upstreamFormat what the upstream was asked in
  */
 export function readWholeAnswer(call: ExchangeContext, upstreamFormat: WireFormat, mediaType: string, body: Buffer): WholeAnswer {
+  if (upstreamFormat === 'trellis') return readMesh(body);
   if (call.definition.answers === 'bytes') return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'not_sound', usage: null };
   if (call.definition.answers === 'text' && TEXT.test(mediaType)) return { kind: 'answer', body, contentType: `${mediaType}; charset=utf-8`, usage: null, textBytes: body.length };
   if (!scanner.scan(body, 0, body.length, LENIENT)) return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'invalid_json', usage: null };
@@ -41,6 +43,17 @@ export function readWholeAnswer(call: ExchangeContext, upstreamFormat: WireForma
     if (!(fault instanceof WeirError)) throw fault;
     return { kind: 'fault', reason: 'not_understood', usage };
   }
+}
+
+/** The one upstream whose answer is neither JSON nor a text. */
+function readMesh(body: Buffer): WholeAnswer {
+  try {
+    checkGlb(body);
+  } catch (fault) {
+    if (!(fault instanceof WeirError)) throw fault;
+    return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'not_a_mesh', usage: null };
+  }
+  return { kind: 'answer', body, contentType: GLB_TYPE, usage: null, textBytes: 0 };
 }
 
 /** @throws WeirError upstream_error */

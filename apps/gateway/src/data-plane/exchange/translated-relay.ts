@@ -8,6 +8,9 @@ import { EventRelay } from './event-relay';
  * what may be shown, and whether another upstream can still be asked.
  */
 export class TranslatedRelay extends EventRelay {
+  private saysSomething = false;
+  private held = '';
+
   constructor(
     response: ServerResponse,
     begin: () => void,
@@ -42,7 +45,7 @@ export class TranslatedRelay extends EventRelay {
     let text = '';
     for (const event of events) {
       if (event.type === 'error') {
-        if (text !== '') this.send(text);
+        this.send(text);
         if (dataEnd === dataStart) this.fault = { reason: this.hasBegun ? 'ended_early' : 'empty' };
         else if (isJson(bytes, dataStart, dataEnd)) this.failWith(bytes, dataStart, dataEnd);
         else this.fault = { reason: 'invalid_json' };
@@ -50,9 +53,11 @@ export class TranslatedRelay extends EventRelay {
       }
       this.take(event);
       // A sign of life before the first word would fix the status, and with it the upstream.
-      if (event.type !== 'ping' || this.hasBegun) text += this.streamWriter.write(event);
+      if (event.type === 'ping' && !this.hasBegun) continue;
+      text += this.streamWriter.write(event);
+      this.saysSomething ||= !SILENT.has(event.type);
     }
-    if (text !== '') this.send(text);
+    this.send(text);
   }
 
   private take(event: ConversationEvent): void {
@@ -64,14 +69,19 @@ export class TranslatedRelay extends EventRelay {
     }
   }
 
+  /** The head waits for the first word: until then, another upstream can be asked. */
   private send(text: string): void {
-    if (text === '') return;
+    this.held += text;
+    if (this.held === '' || (!this.hasBegun && !this.saysSomething)) return;
     this.ensureBegun();
-    this.write(text);
+    this.write(this.held);
+    this.held = '';
   }
 }
 
 const EMPTY = Buffer.alloc(0);
+/** Events before the first word. */
+const SILENT: ReadonlySet<ConversationEvent['type']> = new Set(['start', 'usage', 'ping', 'error']);
 
 function isJson(bytes: Buffer, start: number, end: number): boolean {
   try {

@@ -4,9 +4,13 @@ import { type JsonScanner, type WireFormat } from '@weir/wire';
 import { type CallerError, toErrorEvent } from './error-format';
 import { EventRelay } from './event-relay';
 
+/** As many events say nothing at the most, before the first one that does. */
+const MOST_HELD = 8;
+
 /** What the events of a format mean to a relay, by the `type` that each of them names. */
 export interface TypedEvents {
-  toMeaning(type: string): 'text' | 'other' | 'end' | 'error';
+  /** `start`: nothing is said yet, so that another upstream can still be asked. */
+  toMeaning(type: string): 'start' | 'text' | 'other' | 'end' | 'error';
   /** The usage that an event tells, the last one counting; `earlier` is what an event before it told. */
   readUsage(event: JsonScanner, type: string, earlier: UsageUnits | null): UsageUnits | null;
   /** A sign of life for a caller that hears none; null where its clients bear none. */
@@ -19,6 +23,7 @@ export interface TypedEvents {
  */
 export class TypedEventRelay extends EventRelay {
   private eventCount = 0;
+  private held: { readonly data: Buffer; readonly type: string | null }[] = [];
 
   constructor(
     response: ServerResponse,
@@ -41,10 +46,22 @@ export class TypedEventRelay extends EventRelay {
     }
     if (meaning === 'text') this.textBytes += this.scanner.textBytes;
     this.eventCount += 1;
-    this.ensureBegun();
+    if (meaning === 'start' && !this.hasBegun && this.held.length < MOST_HELD) {
+      // The chunk's bytes may be used anew by the next one.
+      this.held.push({ data: Buffer.from(bytes.subarray(dataStart, dataEnd)), type: toLine(eventType) });
+      return;
+    }
+    this.writeHeld();
     if (rawStart !== -1) this.passOn(bytes, rawStart, rawEnd);
     else this.writeAnew(bytes.subarray(dataStart, dataEnd), toLine(eventType));
     if (meaning === 'end') this.isDone = true;
+  }
+
+  /** Behind the first word, an error can only be told in the stream. */
+  private writeHeld(): void {
+    this.ensureBegun();
+    for (const { data, type } of this.held) this.writeAnew(data, type);
+    this.held = [];
   }
 
   onComment(): void {

@@ -7,6 +7,7 @@ const ANTHROPIC_TEXT = new Set(['content_block_delta', 'content_block_start']);
 const anthropicEvents: TypedEvents = {
   toMeaning(type) {
     if (ANTHROPIC_TEXT.has(type)) return 'text';
+    if (type === 'message_start' || type === 'ping') return 'start';
     return type === 'message_stop' ? 'end' : type === 'error' ? 'error' : 'other';
   },
   readUsage(event, type, earlier) {
@@ -18,12 +19,15 @@ const anthropicEvents: TypedEvents = {
   ping: 'event: ping\ndata: {"type":"ping"}\n\n',
 };
 
+const RESPONSES_STARTS = new Set(['response.created', 'response.queued', 'response.in_progress']);
+
 /** https://platform.openai.com/docs/api-reference/responses-streaming */
 const responsesEvents: TypedEvents = {
   toMeaning(type) {
     const { end, hasText } = toResponsesEventFacts(type);
     if (end !== null) return end === 'well' ? 'end' : 'error';
-    return hasText ? 'text' : 'other';
+    if (hasText) return 'text';
+    return RESPONSES_STARTS.has(type) ? 'start' : 'other';
   },
   readUsage: (event, type) => (toResponsesEventFacts(type).end === null ? null : readResponsesEventUsage(readMember(event, 'response'))),
   ping: ': keep-alive\n\n',

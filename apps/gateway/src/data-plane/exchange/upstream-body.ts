@@ -1,17 +1,19 @@
 import { Readable } from 'node:stream';
 import { WeirError } from '@weir/kernel';
-import { getProvider, type ProviderName, streamsUsage, type UpstreamAddress } from '@weir/providers';
+import { getProvider, isOwnServer, type ProviderName, streamsUsage, type UpstreamAddress } from '@weir/providers';
 import { type Candidate } from '@weir/upstreams';
 import { type ReferenceBody, toReferenceBody } from '@weir/voices';
 import { readSpeechRequest, type SpeechQuirks, spliceMembers, type Splice, toForeignThinkingSplice, toUpstreamSpeech } from '@weir/wire';
 import { type CallMeter } from '../call-meter';
 import { type RequestFacts } from '../facts/request-facts';
 import { findLargestOutput } from '../largest-output';
+import { toMeshBody } from '../meshes/to-mesh-body';
 import { MultipartEncoder } from '../multipart/multipart-encoder';
 import { type SpooledUpload } from '../multipart/spool-upload';
 import { type PreparedCall } from '../prepared-call';
 import { isDialect } from './caller-dialects';
 import { type CallerSpeech, type SpokenVoice } from './caller-speech';
+import { refuseFetching } from './refuse-fetching';
 import { UPSTREAM_DIALECTS } from './upstream-dialects';
 import { type StreamedBody, type UpstreamRequest } from './upstream-request';
 
@@ -26,10 +28,12 @@ const UNKNOWN_OUTPUT_CAP = 8_192;
 export function toUpstreamBody(speech: CallerSpeech, prepared: PreparedCall, candidate: Candidate, meter: CallMeter): UpstreamRequest {
   const { facts, upload } = speech;
   const { address, provider } = candidate.target.upstream;
+  if (isOwnServer(provider, address)) refuseFetching(speech);
   if (upload !== null) return toFormBody(upload, prepared.upstreamModel);
   const quirks = facts.operation === 'speech' ? getProvider(provider).toSpeechQuirks(address) : null;
   if (quirks !== null) return toSpeechBody(speech, quirks, prepared);
   if (speech.voice !== null) throw new WeirError('invalid_request', { message: 'This model does not speak with voices that were uploaded.', param: 'voice' });
+  if (facts.operation === 'meshes') return Buffer.from(JSON.stringify(toMeshBody(speech.body, prepared.format, prepared.upstreamModel)));
   const conversion = speech.findConversion(prepared.format);
   if (conversion === null && prepared.format === facts.format) return toPassedBody(facts, prepared, candidate, meter);
   if (conversion !== null) return Buffer.from(JSON.stringify(conversion.toUpstream(speech.body, prepared.upstreamModel)));

@@ -13,6 +13,7 @@ const UNPRICED_MEMBERS = ['mcp_servers', 'container', 'inference_geo', 'speed'];
 const USUAL_TIERS: readonly unknown[] = ['auto', 'standard_only', null];
 /** Cache writes for an hour cost more than those for five minutes, which the price is for. */
 const LONG_CACHE = Buffer.from('"1h"');
+const ESCAPE = Buffer.from('\\u00');
 
 /**
  * The facts of a request to Anthropic's `POST /v1/messages`
@@ -68,8 +69,14 @@ function readOutputCap(): number {
 function findUnpricedMember(scanner: JsonScanner, body: Buffer): string | null {
   for (const name of UNPRICED_MEMBERS) if (hasMember(name)) return name;
   if (!USUAL_TIERS.includes(readMember('service_tier') ?? null)) return 'service_tier';
-  if (body.includes(LONG_CACHE)) return 'cache_control.ttl';
+  if (hasLongCache(body)) return 'cache_control.ttl';
   return hasServerTool(scanner) ? 'tools' : null;
+}
+
+/** Written with escapes, too. */
+function hasLongCache(body: Buffer): boolean {
+  if (body.includes(LONG_CACHE)) return true;
+  return body.includes(ESCAPE) && Buffer.from(JSON.stringify(JSON.parse(body.toString('utf8')))).includes(LONG_CACHE);
 }
 
 /** Tools that Anthropic runs itself have prices of their own; a caller's have no type, or the type `custom`. */

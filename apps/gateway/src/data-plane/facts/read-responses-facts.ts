@@ -22,7 +22,7 @@ export function readResponsesFacts(body: Buffer, definition: OperationDefinition
   const modelMember = scanner.findMember('model');
   const model = parseModel(place.model ?? readModel(modelMember));
   // Its work goes on when the call is over: no row would tell what it cost.
-  if (readMember('background') === true) throw new WeirError('invalid_request', { message: "Invalid 'background': it must not be true.", param: 'background' });
+  if ((readMember('background') ?? false) !== false) throw new WeirError('invalid_request', { message: "Invalid 'background': it must not be true.", param: 'background' });
   return {
     body,
     format: definition.format,
@@ -34,7 +34,7 @@ export function readResponsesFacts(body: Buffer, definition: OperationDefinition
     textBytes: scanner.textBytes,
     outputCap: readOutputCap(),
     hasMaxTokens: true,
-    unpricedMember: findUnpricedMember(scanner),
+    unpricedMember: findUnpricedMember(scanner, body),
     choiceCount: 1,
     promptCount: 1,
     imageCount: scanner.imageCount,
@@ -62,8 +62,17 @@ function findEmptyCap(scanner: JsonScanner): readonly EmptyCap[] {
   return [{ name: 'max_output_tokens', start: scanner.memberValueStart(member), end: scanner.memberValueEnd(member) }];
 }
 
-function findUnpricedMember(scanner: JsonScanner): string | null {
+/** Items that are named, and stored at the provider. */
+function hasStoredItem(scanner: JsonScanner, body: Buffer): boolean {
+  if (!body.includes('item_reference') && !body.includes('\\u00')) return false;
+  const member = scanner.findMember('input');
+  const input: unknown = member === -1 ? null : scanner.parseMember(member);
+  return Array.isArray(input) && input.some((item: unknown) => typeof item === 'object' && item !== null && Reflect.get(item, 'type') === 'item_reference');
+}
+
+function findUnpricedMember(scanner: JsonScanner, body: Buffer): string | null {
   for (const name of STORED_INPUT) if (hasMember(name)) return name;
+  if (hasStoredItem(scanner, body)) return 'input';
   if (!USUAL_TIERS.includes(readMember('service_tier') ?? null)) return 'service_tier';
   const member = scanner.findMember('tools');
   const tools: unknown = member === -1 ? [] : (scanner.parseMember(member) ?? []);

@@ -6,6 +6,7 @@ import { WeirError } from '@weir/kernel';
 import { isErrno, toErrorCode } from '@weir/platform';
 
 const RETRY_AFTER_MS = 5000;
+const MOST_OPEN = 64;
 
 /** A file of this process's own that holds an upload while it is sent on. */
 export interface UploadedFile {
@@ -15,8 +16,16 @@ export interface UploadedFile {
 
 /** The folder of uploads that are under way; what is in it when the process starts is nobody's. */
 export class UploadFolder {
-  /** @param path absolute, and this installation's alone */
-  constructor(private readonly path: string) {}
+  private openCount = 0;
+
+  /**
+   * @param path absolute, and this installation's alone
+   * @param mostOpen files at the same time: together they must not fill the disk, where rows are kept, too
+   */
+  constructor(
+    private readonly path: string,
+    private readonly mostOpen = MOST_OPEN,
+  ) {}
 
   /** Empties it. Call it once, before the first upload, by the process that owns the data folder. */
   async clean(): Promise<void> {
@@ -29,6 +38,11 @@ export class UploadFolder {
    * @throws WeirError no_upstream_available when the disk does not take it; an error of `content` as it is
    */
   async write(content: Readable): Promise<UploadedFile> {
+    if (this.openCount >= this.mostOpen) {
+      content.destroy();
+      throw new WeirError('no_upstream_available', { message: 'Too many uploads are under way.', retryAfterMs: RETRY_AFTER_MS, detail: 'uploads: full' });
+    }
+    this.openCount += 1;
     const path = join(this.path, `${randomUUID()}.upload`);
     try {
       // The folder may be that of a process that was never cleaned.
@@ -44,6 +58,7 @@ export class UploadFolder {
 
   /** Never throws: what stays is cleaned at the next start. */
   async delete(path: string): Promise<void> {
+    this.openCount -= 1;
     await rm(path, { force: true }).catch(() => undefined);
   }
 }

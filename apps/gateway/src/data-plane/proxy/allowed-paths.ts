@@ -6,10 +6,23 @@ interface AllowedPath {
   readonly path: RegExp;
 }
 
+/** TRACE would show the key that Weir puts in. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
 /** What OpenAI's API does at once, and keeps nothing of: stored objects belong to the provider's key, which all tenants share. */
 const OPENAI_WORK = '(?:chat/completions|completions|responses|responses/input_tokens|embeddings|moderations|audio/(?:speech|transcriptions|translations)|images/(?:generations|edits|variations)|rerank|score|tokenize|detokenize)';
 
-const ALLOWED: Readonly<Record<ProviderName, readonly AllowedPath[] | null>> = {
+/**
+ * What servers of one's own, and services that speak as they do, work at. Not speech: a caller could
+ * have the server fetch what it names. What else they have starts, stops or reads out the server, or
+ * shows what others asked; `proxy_paths` opens it.
+ */
+const OWN_SERVER: readonly AllowedPath[] = [
+  post('^(?:/[\\w-]+)*?/(?:chat/completions|completions|responses|messages|messages/count_tokens|embeddings|embed|embed_all|embed_sparse|predict|moderations|rerank|score|classify|pooling|tokenize|detokenize|audio/(?:transcriptions|translations)|images/generations)$'),
+  get('^(?:/[\\w-]+)*?/models(?:/[^/]+)?$'),
+];
+
+const ALLOWED: Readonly<Record<ProviderName, readonly AllowedPath[]>> = {
   openai: [post(`^(?:/v1)?/${OPENAI_WORK}$`), get('^(?:/v1)?/models(?:/[^/]+)?$')],
   azure: [post(`^/openai/(?:v1|deployments/[^/]+)/${OPENAI_WORK}$`), get('^/openai/(?:v1/)?models(?:/[^/]+)?$')],
   anthropic: [post('^(?:/v1)?/messages(?:/count_tokens)?$'), get('^(?:/v1)?/models(?:/[^/]+)?$')],
@@ -17,28 +30,23 @@ const ALLOWED: Readonly<Record<ProviderName, readonly AllowedPath[] | null>> = {
     post('^/v1(?:beta|alpha)?/models/[^/]+:(?:generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|predict)$'),
     get('^/v1(?:beta|alpha)?/models(?:/[^/]+)?$'),
   ],
-  // One's own servers: all that they offer, unless the upstream says what.
-  'openai-compatible': null,
-  tei: null,
-  infinity: null,
-  'vllm-omni': null,
-  'index-tts': null,
-  siglip2: null,
-  trellis: null,
+  'openai-compatible': OWN_SERVER,
+  tei: OWN_SERVER,
+  infinity: OWN_SERVER,
+  'vllm-omni': OWN_SERVER,
+  'index-tts': OWN_SERVER,
+  siglip2: OWN_SERVER,
+  trellis: OWN_SERVER,
 };
-
-/** Nobody's work: such paths stop, start or read out a server. */
-const NEVER = /^\/(?:metrics|docs|openapi\.json|shutdown|sleep|wake_up|load_lora_adapter|unload_lora_adapter|reset_prefix_cache|collective_rpc|server_info|flush_cache|update_weights)/;
 
 /**
  * Whether a method and path of a provider's API may be called with the key that Weir holds.
- * @param ownPaths the upstream's `proxy_paths`: where a path may begin, separated by commas; any method then
+ * @param ownPaths the upstream's `proxy_paths`: where a path may begin, separated by commas; any of the usual methods then
  */
 export function isAllowedPath(provider: ProviderName, ownPaths: unknown, method: string, path: string): boolean {
+  if (!METHODS.includes(method)) return false;
   if (typeof ownPaths === 'string' && ownPaths.trim() !== '') return ownPaths.split(',').some((begin) => begin.trim() !== '' && isBehind(path, begin.trim()));
-  const allowed = ALLOWED[provider];
-  if (allowed === null) return !NEVER.test(path);
-  return allowed.some((entry) => entry.method === method && entry.path.test(path));
+  return ALLOWED[provider].some((entry) => entry.method === method && entry.path.test(path));
 }
 
 /** The path itself, or below it: `/v1/files` is not behind `/v1/file`. */

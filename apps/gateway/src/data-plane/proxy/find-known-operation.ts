@@ -1,18 +1,35 @@
 import { type IncomingMessage } from 'node:http';
 import { getProvider, type ProviderName } from '@weir/providers';
-import { SHORT_ROUTES } from '@weir/wire';
+import { type UpstreamRecord } from '@weir/upstreams';
+import { SHORT_ROUTES, type WireFormat } from '@weir/wire';
+import { type OperationDefinition } from '../../operations';
 import { type RouteMatch, type RouteTable } from '../route-table';
 import { type ProxyTarget } from './match-proxy-path';
 
 type KnownOperation = Extract<RouteMatch, { kind: 'operation' }>;
 
 /** The operation that a path of a provider's own API is; null where Weir knows none there, or the provider does not speak it. */
-export function findKnownOperation(routes: RouteTable, provider: ProviderName, request: IncomingMessage, { path }: ProxyTarget): KnownOperation | null {
+export function findKnownOperation(routes: RouteTable, { provider, address }: UpstreamRecord, request: IncomingMessage, { path }: ProxyTarget): KnownOperation | null {
   if (request.method !== 'POST') return null;
-  for (const candidate of [path, `/v1${path}`]) {
+  // The base path may be said or left out; what the upstream is called by in the end is the same.
+  const { basePath } = address;
+  const own = basePath !== '' && path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path;
+  for (const candidate of [path, own, `/v1${own}`]) {
     const match = routes.match(candidate);
     if (match.kind !== 'operation' || Object.hasOwn(SHORT_ROUTES, candidate)) continue;
-    if (getProvider(provider).formats[match.definition.operation]?.includes(match.definition.format) === true) return match;
+    if (speaks(provider, match.definition)) return match;
   }
   return null;
+}
+
+/** Formats that a provider has besides those in which Weir writes to it. */
+const ALSO_SPOKEN: Readonly<Partial<Record<ProviderName, readonly WireFormat[]>>> = {
+  gemini: ['gemini-embed'],
+  'openai-compatible': ['openai-responses', 'anthropic'],
+  tei: ['openai-embeddings', 'rerank'],
+  'vllm-omni': ['openai-images', 'openai-responses'],
+};
+
+function speaks(provider: ProviderName, { operation, format }: OperationDefinition): boolean {
+  return getProvider(provider).formats[operation]?.includes(format) === true || ALSO_SPOKEN[provider]?.includes(format) === true;
 }

@@ -13,8 +13,11 @@ export interface ProxyTarget {
 const PREFIX = '/proxy/';
 /** What a path may hold (RFC 3986 §3.3), without what could lead out of the place it names. */
 const PATH = /^(?:\/[A-Za-z0-9\-._~!$&'()*+,;=:@%]*)+$/;
-/** Dots, slashes, backslashes and controls behind an escape: two readers might not agree what they mean. */
-const TRICKY_ESCAPE = /%(?:2e|2f|5c|[01][0-9a-f]|7f|25)/i;
+/**
+ * Letters, digits, dots, slashes, backslashes and controls behind an escape: two readers might not
+ * agree what they mean, and one of them is the list of paths that may be called.
+ */
+const TRICKY_ESCAPE = /%(?:2[35def]|3[0-9abf]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef]|[01][0-9a-f])/i;
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/;
 const QUERY = /^\?[\x21-\x7e]*$/;
 
@@ -48,7 +51,8 @@ function decodeName(segment: string): string | null {
 
 /** All else stays as it was written, and in its order. */
 function withoutKey(query: string): string {
-  if (!/[?&]key=/i.test(query)) return query;
-  const kept = query.slice(1).split('&').filter((part) => !/^key=/i.test(part));
+  if (query === '') return query;
+  // As the key is found: decoded.
+  const kept = query.slice(1).split('&').filter((part) => ![...new URLSearchParams(part).keys()].some((name) => name.toLowerCase() === 'key'));
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
 }

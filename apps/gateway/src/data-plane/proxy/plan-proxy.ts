@@ -3,8 +3,11 @@ import { type Readable } from 'node:stream';
 import { type Caller, mayUseModel } from '@weir/access';
 import { WeirError } from '@weir/kernel';
 import { scrubSecrets } from '@weir/platform';
+import { isOwnServer } from '@weir/providers';
 import { type ModelRoute } from '@weir/upstreams';
+import { type OperationDefinition } from '../../operations';
 import { type CallRoute } from '../call-routes';
+import { refuseFetching } from '../exchange/refuse-fetching';
 import { type RelayCall } from '../relay-call';
 import { type Road } from '../road';
 import { isAllowedPath } from './allowed-paths';
@@ -22,17 +25,19 @@ import { toUnknownFacts } from './unknown-facts';
 export async function planProxy(road: Road, call: RelayCall, caller: Caller): Promise<readonly CallRoute[]> {
   const target = matchProxyPath(call.request.url ?? '');
   const route = findRoute(road, target);
-  const { provider, address } = route.targets[0].upstream;
+  const { upstream } = route.targets[0];
+  const { provider, address } = upstream;
   const method = call.request.method ?? 'GET';
   if (!isAllowedPath(provider, address.options.proxy_paths, method, target.path)) {
     throw new WeirError('permission_denied', { message: `This path of '${scrubSecrets(target.name)}' is not open to callers: ${method}.` });
   }
-  const known = findKnownOperation(road.routes, provider, call.request, target);
-  const isJson = /json/i.test(call.request.headers['content-type'] ?? '');
-  if (known !== null && isJson) {
+  const known = findKnownOperation(road.routes, upstream, call.request, target);
+  if (known !== null && !isForm(call.request, known.definition)) {
+    requireReadable(call.request, target);
     const body = await call.readBody();
     const facts = known.definition.readFacts(body, known.definition, known.place);
-    call.facts = { ...facts, operation: 'proxy' };
+    call.facts = { ...facts, operation: 'proxy', estimatedAs: facts.operation };
+    if (isOwnServer(provider, address)) refuseFetching(call.speech);
     call.raw = new RawExchange(call, target, known.definition, body, body.length);
   } else {
     call.facts = toUnknownFacts(call.definition, EMPTY, accepts(call.request, 'text/event-stream'));
@@ -40,6 +45,28 @@ export async function planProxy(road: Road, call: RelayCall, caller: Caller): Pr
   }
   requireModel(caller, target, call.facts.model);
   return [{ route, model: call.facts.model }];
+}
+
+/** Files are passed unread: what they cost is what the upstream's owner says of a call. */
+function isForm({ headers }: IncomingMessage, { form }: OperationDefinition): boolean {
+  return form !== undefined && /^\s*multipart\//i.test(headers['content-type'] ?? '');
+}
+
+/** Members of the query with which an answer comes in another form than the one that Weir can read. */
+const OTHER_FORMS = ['fields', '$fields', '$alt', 'prettyPrint', '$prettyPrint'];
+
+/**
+ * Servers read JSON under any type or none: nobody gets past the meter by naming another, and what is
+ * answered must be readable, too.
+ * @throws WeirError unsupported_media_type or invalid_request
+ */
+function requireReadable({ headers }: IncomingMessage, { query }: ProxyTarget): void {
+  const type = headers['content-type'];
+  if ((type !== undefined && !/json/i.test(type)) || headers['content-encoding'] !== undefined) throw new WeirError('unsupported_media_type');
+  const members = new URLSearchParams(query.slice(1));
+  const alt = members.getAll('alt');
+  const other = OTHER_FORMS.find((name) => members.has(name)) ?? (alt.some((form) => form !== 'sse' && form !== 'json') || alt.length > 1 ? 'alt' : undefined);
+  if (other !== undefined) throw new WeirError('invalid_request', { message: `The parameter '${other}' is not supported here.`, param: other });
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -27,6 +27,11 @@ export class RawExchange {
     private readonly length: number | null,
   ) {}
 
+  /** The caller's body is still on its way through. */
+  get isSending(): boolean {
+    return this.isUsedUp && !this.call.request.complete;
+  }
+
   /** What the answer is read in; null where nobody knows. */
   get format(): WireFormat | null {
     return this.known?.format ?? null;

@@ -19,14 +19,17 @@ const scanner = new JsonScanner();
 const nowhere = { write: () => true } as unknown as ServerResponse;
 const ignore = (): void => undefined;
 
-export function openUsageObserver(format: WireFormat, mediaType: string): UsageObserver | null {
+export function openUsageObserver(format: WireFormat, mediaType: string): UsageObserver {
   if (mediaType === 'text/event-stream') return new StreamObserver(openPassingRelay(format, true, nowhere, ignore));
-  return mediaType === 'application/json' ? new JsonObserver(format) : null;
+  return mediaType === 'application/json' ? new JsonObserver(format) : new ByteObserver();
 }
 
 /** What would be passed on is written nowhere; what it means counts. */
 class StreamObserver implements UsageObserver {
   private isOver = false;
+  /** What follows what cannot be understood passes all the same, and counts as text. */
+  private isBroken = false;
+  private unreadBytes = 0;
 
   constructor(private readonly relay: AnswerStream) {}
 
@@ -35,13 +38,15 @@ class StreamObserver implements UsageObserver {
   }
 
   get textBytes(): number {
-    return this.relay.textBytes;
+    return this.relay.textBytes + this.unreadBytes;
   }
 
   push(chunk: Buffer): void {
+    if (this.isBroken) this.unreadBytes += chunk.length;
     if (this.isOver) return;
     const verdict = this.relay.push(chunk);
     this.isOver = verdict === 'done' || verdict === 'broken';
+    this.isBroken = verdict === 'broken';
   }
 
   finish(): void {
@@ -72,6 +77,34 @@ class JsonObserver implements UsageObserver {
     const body = Buffer.concat(this.chunks, this.bytes);
     if (!scanner.scan(body, 0, body.length, { strictKeys: false })) return;
     this.textBytes = scanner.textBytes;
-    this.usage = readScannedUsage(scanner, this.format);
+    this.usage = body[scanner.valueStart] === OPEN_BRACKET ? readLastUsage(body, this.format) : readScannedUsage(scanner, this.format);
+  }
+}
+
+const OPEN_BRACKET = 0x5b;
+
+/** Google streams a list where nobody asks for events; each of its members has a snapshot. */
+function readLastUsage(body: Buffer, format: WireFormat): UsageUnits | null {
+  const list: unknown = JSON.parse(body.toString('utf8'));
+  if (!Array.isArray(list)) return null;
+  for (const member of list.reverse()) {
+    const bytes = Buffer.from(JSON.stringify(member));
+    const usage = scanner.scan(bytes, 0, bytes.length, { strictKeys: false }) ? readScannedUsage(scanner, format) : null;
+    if (usage !== null) return usage;
+  }
+  return null;
+}
+
+/** Of an answer in a form that nobody reads here, all is taken for text. */
+class ByteObserver implements UsageObserver {
+  readonly usage = null;
+  textBytes = 0;
+
+  push(chunk: Buffer): void {
+    this.textBytes += chunk.length;
+  }
+
+  finish(): void {
+    // Nothing is told at the end.
   }
 }
