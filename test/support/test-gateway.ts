@@ -25,6 +25,8 @@ export interface UsageRow {
   readonly cost_nanos: string | null;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 export interface UpstreamSetup {
   readonly provider?: string;
   readonly baseUrl?: string;
@@ -59,8 +61,10 @@ export class TestGateway {
     readonly keyId: string,
   ) {}
 
-  static async start(environment: Readonly<Record<string, string>> = {}): Promise<TestGateway> {
+  /** @param toEnvironment settings, which may say where the simulator is: it stands before Weir starts */
+  static async start(toEnvironment: Environment | ((simulator: UpstreamSimulator) => Environment) = {}): Promise<TestGateway> {
     const [database, redis, simulator] = await Promise.all([createTestDatabase(), createTestRedis(), new UpstreamSimulator().start()]);
+    const environment = typeof toEnvironment === 'function' ? toEnvironment(simulator) : toEnvironment;
     const weir = await Weir.start({ databaseUrl: database.url, redisUrl: redis.url, environment });
     const issued = await addKey(weir);
     return new TestGateway(weir, simulator, database, redis, issued.key, issued.id);

@@ -228,6 +228,34 @@ describe('authenticate', () => {
   });
 });
 
+describe('findCaller', () => {
+  it('answers who a key belongs to as authenticate does, and refuses it as soon as it is revoked, expired or switched off', async () => {
+    const { id, key } = await addKey({ expiresAtMs: NOW_MS + 5 });
+    const snapshot = await loadSnapshot();
+    expect(snapshot.findCaller(id, NOW_MS)).toBe(snapshot.authenticate(key, NOW_MS));
+    const codeOf = (nowMs: number): unknown => {
+      try {
+        return snapshot.findCaller(id, nowMs);
+      } catch (error) {
+        return error instanceof WeirError ? error.code : error;
+      }
+    };
+    expect(codeOf(NOW_MS + 5)).toBe('key_expired');
+    await run('UPDATE organizations SET enabled = false');
+    await snapshot.apply(changed('organization', organizationId));
+    expect(codeOf(NOW_MS)).toBe('permission_denied');
+    await run('UPDATE organizations SET enabled = true');
+    await run('UPDATE proxy_keys SET revoked_at = now()');
+    await snapshot.apply('everything');
+    expect(codeOf(NOW_MS)).toBe('invalid_api_key');
+  });
+
+  it('knows nobody by the id of no key, nor before the keys are loaded', async () => {
+    expect((await loadSnapshot()).findCaller(newId<ProxyKeyId>(), NOW_MS)).toBeNull();
+    expect(makeSnapshot().findCaller(newId<ProxyKeyId>(), NOW_MS)).toBeNull();
+  });
+});
+
 describe('load', () => {
   it('reads more keys than fit on one page', async () => {
     await run(

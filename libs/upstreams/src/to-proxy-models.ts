@@ -5,6 +5,8 @@ import { type ModelInput, type UpstreamInput } from './pool-snapshot';
 /** Vendors whose API is called by the vendor's name; other upstreams by their own. */
 const VENDORS: readonly ProviderName[] = ['openai', 'azure', 'anthropic', 'gemini'];
 
+const TARGET_WEIGHT = 100;
+
 /** What stands for models where a provider's own API is called: one for each vendor, and one for each upstream. */
 export function toProxyModels(upstreams: readonly UpstreamInput[]): ModelInput[] {
   const usable = upstreams.filter(({ enabled }) => enabled);
@@ -28,6 +30,7 @@ function toModel(name: string, upstreams: readonly UpstreamInput[]): ModelInput 
     fallbacks: [],
     limits: NO_LIMITS,
     price: null,
-    targets: upstreams.map(({ id, weight }) => ({ upstreamId: id, upstreamModel: '*', weight, priority: 0 })),
+    // The pool multiplies by the upstream's own weight.
+    targets: upstreams.map(({ id }) => ({ upstreamId: id, upstreamModel: '*', weight: TARGET_WEIGHT, priority: 0 })),
   };
 }

@@ -50,6 +50,13 @@ export function toFailureClass(error: unknown, phase: AttemptPhase): TransportFa
     // The transport is closing: that is this process's doing.
     case 'UND_ERR_CLOSED':
     case 'UND_ERR_DESTROYED':
+    // Of a file that was to be sent: no connection has these.
+    case 'ENOENT':
+    case 'EACCES':
+    case 'EIO':
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'EBADF':
       return ABORTED;
     // The request itself cannot be sent (a header with a line break, say): whoever provokes that
     // must not open a breaker.

@@ -4,7 +4,7 @@ import { CreateModel } from '../admin/models/model.dto';
 import { CreateUpstream } from '../admin/upstreams/upstream.dto';
 import { type DeclaredModel, type DeclaredUpstream, type Origin, type Place } from './declaration';
 import { type Backend, type Backends } from './file-schema';
-import { type BackendName, isBackendName, type KnownBackend, KNOWN_BACKENDS, toBackendPath } from './known-backends';
+import { type BackendName, isBackendName, type KnownBackend, findTimeoutMs, KNOWN_BACKENDS, toBackendPath } from './known-backends';
 import { parseTimeout } from './parse-timeout';
 import { toDto } from './to-dto';
 import { toKnownOptions } from './to-known-options';
@@ -40,7 +40,7 @@ type Where = { readonly origin: Origin; readonly place: Place };
 
 async function declareUpstream(name: BackendName, backend: Backend, provider: ProviderName, where: Where): Promise<DeclaredUpstream> {
   const { enabled = true, url, timeout } = backend;
-  const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
+  const timeoutMs = timeout === undefined ? findTimeoutMs(name) : parseTimeout(timeout);
   if (timeoutMs === null) throw new ConfigurationError(`${where.place('timeout')}: must be seconds, or a text such as 30s, of at most an hour`);
   if (enabled && url === undefined) throw new ConfigurationError(`${where.place('url')}: is missing`);
   const written = {

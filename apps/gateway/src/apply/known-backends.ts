@@ -14,6 +14,8 @@ export interface KnownBackend {
   /** What the service calls it. */
   readonly upstreamModel: string;
   readonly variables: BackendVariables;
+  /** How long a call may take, where nobody says; absent: as all upstreams'. */
+  readonly timeoutMs?: number;
   /** Of its upstream, as far as its provider takes them. */
   readonly options?: Readonly<Record<string, unknown>>;
 }
@@ -72,8 +74,22 @@ export const KNOWN_BACKENDS = {
   siglip2: { provider: 'siglip2', operation: 'embeddings', model: 'siglip2', upstreamModel: 'siglip2', variables: { host: 'EMBED_SERVER_1', port: 'PORT_SIGLIP2' } },
   zimage: { provider: 'vllm-omni', operation: 'images', model: 'z-image', upstreamModel: 'Z-Image-Turbo', variables: { host: 'EMBED_SERVER_1', port: 'PORT_ZIMAGE' } },
   vlm: { provider: 'openai-compatible', operation: 'chat', model: 'vlm', upstreamModel: 'vlm', variables: { host: 'VLM_HOST', port: 'PORT_VLM' }, options: VLLM },
-  trellis: { provider: 'trellis', operation: 'meshes', model: 'trellis', upstreamModel: 'trellis', variables: { host: 'TRELLIS_HOST', port: 'PORT_TRELLIS' } },
+  trellis: {
+    provider: 'trellis',
+    operation: 'meshes',
+    model: 'trellis',
+    upstreamModel: 'trellis',
+    variables: { host: 'TRELLIS_HOST', port: 'PORT_TRELLIS' },
+    // A mesh takes minutes.
+    timeoutMs: 600_000,
+  },
 } as const satisfies Record<string, KnownBackend>;
+
+/** The longest that a call to a backend may take, where nobody says; undefined: as all upstreams'. */
+export function findTimeoutMs(name: BackendName): number | undefined {
+  const backend: KnownBackend = KNOWN_BACKENDS[name];
+  return backend.timeoutMs;
+}
 
 export type BackendName = keyof typeof KNOWN_BACKENDS;
 

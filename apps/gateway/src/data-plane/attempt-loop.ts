@@ -162,7 +162,8 @@ class AttemptLoop {
   private endWithout(refusal: PoolRefusal): LoopResult {
     const { last } = this;
     if (last === null && this.missing !== null) return this.missing;
-    if (last === null && this.unsayable !== null) return { kind: 'failed', error: this.unsayable, mayFallBack: true };
+    // Who could say it is only busy or cooling: then the request is not wrong, but early.
+    if (last === null && this.unsayable !== null && refusal.retryAfterMs === null) return { kind: 'failed', error: this.unsayable, mayFallBack: true };
     return { kind: 'failed', error: last === null || isAboutKey(last) ? toRefusalError(refusal) : toWeirError(last), mayFallBack: true };
   }
 

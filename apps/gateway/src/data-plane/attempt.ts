@@ -47,6 +47,8 @@ export class Attempt implements TransportHandler {
   usage: UsageUnits | null = null;
   /** The provider's own error, for a caller that speaks to its API as it is. */
   refusal: Answer | null = null;
+  /** Nothing that would come now changes `usage`. */
+  isUsageFinal = false;
   /** Bytes of language in the answer, for an estimate where the upstream reports no usage. */
   outputTextBytes = 0;
   httpStatus: number | null = null;
@@ -137,8 +139,7 @@ export class Attempt implements TransportHandler {
     this.httpStatus = status;
     this.headMs = this.call.monotonicMs();
     this.headers = headers;
-    const encoding = headers['content-encoding'];
-    if (status < 300 && encoding !== undefined && encoding !== 'identity') {
+    if (status < 300 && !isPlain(headers)) {
       this.cancel(toFailure('fault', status, 'unasked_encoding'));
       return;
     }
@@ -175,7 +176,8 @@ export class Attempt implements TransportHandler {
     }
     if (this.phase === 'over') return;
     if (error instanceof WeirError) {
-      // What was to be sent did not come: the caller's doing, or the disk's. It is no word about the upstream.
+      // What was to be sent did not come: the caller's doing, or the disk's. It is no word about the upstream, and no bill of its.
+      this.reachedUpstream = false;
       this.overFailed(toFailure('aborted', this.httpStatus, error.code));
       return;
     }
@@ -233,12 +235,12 @@ export class Attempt implements TransportHandler {
         return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_under_200' });
       }
       case 'fault':
-        // What it reported is charged, though nobody can read the answer.
-        this.usage = read.usage;
+        // Nobody gets to see it, and nobody pays for it.
         return failed(toFailure('fault', status, read.reason));
       case 'answer':
         // Nobody gets to see it, and nobody pays for it: another upstream will be asked.
-        if (this.call.facts.isStream) return failed(toFailure('fault', status, 'did_not_stream'));
+        // But who asks whisper-1 for a stream is answered whole, as OpenAI documents it.
+        if (this.call.facts.isStream && this.call.definition.answers !== 'text') return failed(toFailure('fault', status, 'did_not_stream'));
         this.usage = read.usage;
         this.outputTextBytes = read.textBytes;
         return { kind: 'answered', answer: { httpStatus: status, headers: this.headers, contentType: read.contentType, body: read.body } };
@@ -249,7 +251,8 @@ export class Attempt implements TransportHandler {
     const status = this.httpStatus ?? 0;
     const body = this.takeBody();
     const provider = this.provider.readFailure(status, this.headers, body, this.call.nowMs());
-    if (this.call.raw !== null) this.refusal = { httpStatus: status, headers: this.headers, contentType: toMediaType(this.headers), body };
+    // What is packed cannot be searched for the key.
+    if (this.call.raw !== null && isPlain(this.headers)) this.refusal = { httpStatus: status, headers: this.headers, contentType: toMediaType(this.headers), body };
     return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_answer' });
   }
 
@@ -261,6 +264,7 @@ export class Attempt implements TransportHandler {
 
   private takeStreamUsage(stream: AnswerStream): void {
     this.usage = stream.usage;
+    this.isUsageFinal = stream.isUsageFinal;
     this.outputTextBytes = stream.textBytes;
   }
 
@@ -290,6 +294,11 @@ function failed(failure: AttemptFailure): AttemptResult {
 function toReason(error: Error): string {
   const code: unknown = Reflect.get(error, 'code');
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(code) ? code : 'transport';
+}
+
+function isPlain(headers: IncomingHttpHeaders): boolean {
+  const encoding = headers['content-encoding'];
+  return encoding === undefined || encoding === 'identity';
 }
 
 /** The content type without its parameters, in lower case. */

@@ -6,7 +6,7 @@ const reportedUsage = { ...zeroUsage(), inputTokens: 30, outputTokens: 7, reques
 const POLICIES: readonly AbortedCallCharge[] = ['estimate', 'input', 'none'];
 
 function toEnd(end: Partial<AttemptEnd>): AttemptEnd {
-  return { status: 'succeeded', reportedUsage: null, reachedUpstream: true, isTimeout: false, requestTextBytes: 101, outputTextBytes: 0, hasOutput: (end.outputTextBytes ?? 0) > 0, worstUsage, work: null, ...end };
+  return { status: 'succeeded', reportedUsage: null, isReportFinal: false, reachedUpstream: true, isTimeout: false, requestTextBytes: 101, outputTextBytes: 0, hasOutput: (end.outputTextBytes ?? 0) > 0, worstUsage, work: null, ...end };
 }
 
 const estimated = (inputTokens: number, outputTokens: number) => ({ usage: { ...zeroUsage(), inputTokens, outputTokens, requests: 1 }, estimated: true });
@@ -14,7 +14,7 @@ const nothing = { usage: zeroUsage(), estimated: false };
 
 describe('what an attempt is charged for', () => {
   it.each(POLICIES)("is the upstream's word, however the attempt ended (%s)", (policy) => {
-    for (const status of ['succeeded', 'failed', 'aborted'] as const) {
+    for (const status of ['succeeded', 'aborted'] as const) {
       expect(toChargedUsage(toEnd({ status, reportedUsage }), policy)).toEqual({ usage: reportedUsage, estimated: false });
     }
     expect(toChargedUsage(toEnd({ status: 'succeeded', reportedUsage, outputTextBytes: 400 }), policy)).toEqual({ usage: reportedUsage, estimated: false });
@@ -27,6 +27,7 @@ describe('what an attempt is charged for', () => {
     }
     expect(toChargedUsage(toEnd({ ...cut, status: 'aborted', outputTextBytes: 20 }), 'none')).toEqual({ usage: reportedUsage, estimated: false });
     expect(toChargedUsage(toEnd({ ...cut, status: 'aborted' }), 'estimate')).toEqual({ usage: worstUsage, estimated: true });
+    for (const policy of POLICIES) expect(toChargedUsage(toEnd({ ...cut, status: 'aborted', isReportFinal: true }), policy)).toEqual({ usage: reportedUsage, estimated: false });
   });
 
   it.each(POLICIES)('is for sound and pictures that went out, though nobody counted language in them (%s)', (policy) => {

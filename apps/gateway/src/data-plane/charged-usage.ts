@@ -9,6 +9,8 @@ export interface AttemptEnd {
   readonly status: 'succeeded' | 'failed' | 'aborted';
   /** By the upstream's word; null when it told none, or lied. */
   readonly reportedUsage: UsageUnits | null;
+  /** It counts all of the answer, and not only its beginning. */
+  readonly isReportFinal: boolean;
   /** False when it ended before the upstream had the request. */
   readonly reachedUpstream: boolean;
   /** It took too long: the upstream may well be at work, and bill for it. */
@@ -44,7 +46,9 @@ const BYTES_PER_TOKEN = 4;
  *   thought than was said.
  */
 export function toChargedUsage(end: AttemptEnd, policy: AbortedCallCharge): ChargedUsage {
-  if (end.reportedUsage !== null && (end.status === 'succeeded' || !end.hasOutput)) return { usage: withKnownWork(end.reportedUsage, end), estimated: false };
+  // Before any output, a report is of a beginning: another upstream is asked, and paid.
+  if (end.status === 'failed' && !end.hasOutput && !end.isTimeout) return toNothing();
+  if (end.reportedUsage !== null && (end.status === 'succeeded' || end.isReportFinal || !end.hasOutput)) return { usage: withKnownWork(end.reportedUsage, end), estimated: false };
   if (end.status === 'aborted' && end.hasOutput && policy === 'estimate') return { usage: end.worstUsage, estimated: true };
   if (end.status === 'succeeded' || end.hasOutput) return end.reportedUsage === null ? toRelayed(end) : toCut(end, end.reportedUsage);
   if ((end.status === 'failed' && !end.isTimeout) || !end.reachedUpstream) return toNothing();

@@ -167,17 +167,17 @@ function toTokens(count: number): number {
   return Math.min(count, LARGEST_TOKENS);
 }
 
-function toKind({ estimatedAs, operation }: EstimateFacts): Operation {
+function toEstimatedOperation({ estimatedAs, operation }: EstimateFacts): Operation {
   return estimatedAs ?? operation;
 }
 
 function toWorstInput(facts: EstimateFacts, bounds: CallBounds): number {
-  const templateTokens = (toKind(facts) === 'chat' ? CHAT_TEMPLATE_TOKENS : 0) + (facts.hasTools ? TOOL_TEMPLATE_TOKENS : 0);
+  const templateTokens = (toEstimatedOperation(facts) === 'chat' ? CHAT_TEMPLATE_TOKENS : 0) + (facts.hasTools ? TOOL_TEMPLATE_TOKENS : 0);
   const fileTokens = facts.fileCount * (bounds.contextWindow ?? FILE_TOKENS);
   const imageTokens = facts.imageCount * bounds.imageTokens;
   const textTokens = facts.bodyBytes + templateTokens + fileTokens;
   // Each of the inputs of an embedding may fill the window; the bytes bound all of them.
-  if (bounds.contextWindow === null || toKind(facts) === 'embeddings') return toTokens(textTokens + imageTokens);
+  if (bounds.contextWindow === null || toEstimatedOperation(facts) === 'embeddings') return toTokens(textTokens + imageTokens);
   const windowTokens = bounds.contextWindow * facts.promptCount;
   if (bounds.imagesAreInWindow) return toTokens(Math.min(textTokens + imageTokens, windowTokens));
   return toTokens(Math.min(textTokens, windowTokens) + imageTokens);
@@ -185,9 +185,9 @@ function toWorstInput(facts: EstimateFacts, bounds: CallBounds): number {
 
 /** The most output of one choice. */
 function toChoiceOutput(facts: EstimateFacts, bounds: CallBounds): number {
-  if (toKind(facts) === 'embeddings') return 0;
+  if (toEstimatedOperation(facts) === 'embeddings') return 0;
   if (facts.outputCap !== null) return Math.min(facts.outputCap, bounds.contextWindow ?? LARGEST_TOKENS);
-  return toKind(facts) === 'completions' ? Math.min(COMPLETION_OUTPUT_TOKENS, bounds.largestOutputTokens) : bounds.largestOutputTokens;
+  return facts.operation === 'completions' ? Math.min(COMPLETION_OUTPUT_TOKENS, bounds.largestOutputTokens) : bounds.largestOutputTokens;
 }
 
 /** Tokens of the kind that costs most: nobody knows what will be cached, or thought. */

@@ -147,7 +147,7 @@ export class DataPlaneListener {
 
 function answerPreflight(request: IncomingMessage, response: ServerResponse): void {
   if (response.hasHeader('access-control-allow-origin')) {
-    response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
+    response.setHeader('access-control-allow-methods', 'GET, HEAD, POST, PUT, PATCH, DELETE');
     response.setHeader('access-control-allow-headers', request.headers['access-control-request-headers'] ?? 'authorization, content-type');
     response.setHeader('access-control-max-age', '600');
   }

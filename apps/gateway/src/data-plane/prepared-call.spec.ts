@@ -22,3 +22,36 @@ describe('a target that sends *', () => {
     expect(prepareCall(toCandidate('gpt-*'), 'gpt-*', 'gpt-5-mini', chat)?.upstreamModel).toBe('gpt-5-mini');
   });
 });
+
+describe('what a target can be asked', () => {
+  const prepare = (provider: string, operation: string, format: string) => {
+    const upstream = { provider, address: { origin: 'https://x.example', basePath: '/v1', options: {} } };
+    const candidate = { target: { upstream, upstreamModel: 'm' }, key: { id: null, label: '', secret: new Secret('') } } as unknown as Candidate;
+    return prepareCall(candidate, 'm', 'm', { operation, format } as unknown as RequestFacts);
+  };
+
+  it.each([
+    ['openai', 'chat', 'openai-chat', 'openai-chat'],
+    ['openai', 'chat', 'openai-responses', 'openai-responses'],
+    ['openai', 'chat', 'anthropic', 'openai-chat'],
+    ['openai-compatible', 'chat', 'openai-responses', 'openai-chat'],
+    ['anthropic', 'chat', 'openai-chat', 'anthropic'],
+    ['anthropic', 'chat', 'gemini', 'anthropic'],
+    ['anthropic', 'chat', 'anthropic-count-tokens', 'anthropic-count-tokens'],
+    ['gemini', 'chat', 'openai-responses', 'gemini'],
+    ['gemini', 'embeddings', 'openai-embeddings', 'gemini-embed-batch'],
+    ['vllm-omni', 'speech', 'openai-speech', 'vllm-omni-speech'],
+  ])('%s, for %s in %s, is spoken to in %s', (provider, operation, format, spoken) => {
+    expect(prepare(provider, operation, format)?.format).toBe(spoken);
+  });
+
+  it.each([
+    ['anthropic', 'embeddings', 'openai-embeddings'],
+    ['gemini', 'completions', 'openai-completions'],
+    ['tei', 'chat', 'openai-chat'],
+    ['openai', 'rerank', 'rerank'],
+    ['gemini', 'chat', 'anthropic-count-tokens'],
+  ])('%s does no %s in %s', (provider, operation, format) => {
+    expect(prepare(provider, operation, format)).toBeNull();
+  });
+});

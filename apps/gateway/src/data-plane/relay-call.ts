@@ -3,7 +3,7 @@ import { type Caller } from '@weir/access';
 import { type Nanos, toUsdString, type UsageUnits, uuidV7, type WeirError } from '@weir/kernel';
 import { type Admission, pushRateLimitHeaders, toLimitTrace } from '@weir/limits';
 import { type Candidate, type ModelRoute, type QueueTicket } from '@weir/upstreams';
-import { type OpenAiError, toOpenAiError } from '@weir/wire';
+import { type OpenAiError, toOpenAiError, type WireFormat } from '@weir/wire';
 import { type OperationDefinition } from '../operations';
 import { type Answer, type Attempt, type AttemptResult } from './attempt';
 import { type AttemptFailure } from './attempt-failure';
@@ -41,6 +41,8 @@ export type FollowAnswer = (attempt: Attempt, prepared: PreparedCall, result: At
 /** One request on its way down the road: what is known of it so far, and how it is answered. */
 export class RelayCall implements AtTurnEnd, Watched {
   readonly requestId: string;
+  /** In what its errors are said: the operation's format, or that of the provider whose own API is called. */
+  errorFormat: WireFormat;
   readonly startedAtMs: number;
   readonly startedMs: number;
   caller: Caller | null = null;
@@ -103,6 +105,7 @@ export class RelayCall implements AtTurnEnd, Watched {
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
   ) {
+    this.errorFormat = definition.format;
     this.startedAtMs = road.clock.nowMs();
     this.startedMs = road.clock.monotonicMs();
     this.requestId = uuidV7(this.startedAtMs);
@@ -222,18 +225,19 @@ export class RelayCall implements AtTurnEnd, Watched {
     this.response.on('drain', () => this.onCallerReads());
     const headers = toReturnedHeaders(upstreamHeaders);
     this.addHeaders(headers, attempt.candidate);
+    // An answer that does not wait for the whole request: what is left of that has no reader.
+    if (hasBodyToCome(this.request)) headers.push('connection', 'close');
     this.writeHead(status, headers);
     this.deadlineMs = Infinity;
   }
 
   /** A provider's own refusal, as it is. */
-  sendRaw(status: number, contentType: string, body: Buffer, candidate: Candidate): void {
+  sendRaw({ httpStatus, headers: upstreamHeaders }: Answer, body: Buffer, candidate: Candidate): void {
     this.errorCode = 'provider_error';
     if (this.isClosed || this.response.headersSent) return;
-    const headers = ['content-type', contentType, 'content-length', String(body.length)];
+    const headers = toReturnedHeaders({ ...upstreamHeaders, 'content-length': String(body.length) });
     this.addHeaders(headers, candidate);
-    this.writeHead(status, headers);
-    endWith(this.response, body);
+    this.sendWhole(httpStatus, headers, body);
   }
 
   /** Ends a stream that had begun with its format's error event, never as if it were whole. */
@@ -249,7 +253,8 @@ export class RelayCall implements AtTurnEnd, Watched {
 
   /** After the last event of a stream, whole or broken. */
   endStream(): void {
-    if (!this.response.writableEnded) this.response.end();
+    if (this.raw !== null && hasBodyToCome(this.request)) endAfterBody(this.request, this.response);
+    else if (!this.response.writableEnded) this.response.end();
     if (this.response.writableLength > 0) this.watchUntilSent();
   }
 
@@ -298,10 +303,14 @@ export class RelayCall implements AtTurnEnd, Watched {
       if (!this.response.writableEnded) this.response.destroy();
       return;
     }
-    const body = toErrorAnswer(this.definition.format, { error, status, requestId: this.requestId, retryAfterMs });
+    const body = toErrorAnswer(this.errorFormat, { error, status, requestId: this.requestId, retryAfterMs });
     headers.push('content-type', 'application/json', 'content-length', String(body.length));
     this.addRequestId(headers);
     if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
+    this.sendWhole(status, headers, body);
+  }
+
+  private sendWhole(status: number, headers: string[], body: Buffer): void {
     if (!hasBodyToCome(this.request)) {
       this.writeHead(status, headers);
       endWith(this.response, body);
@@ -328,7 +337,7 @@ export class RelayCall implements AtTurnEnd, Watched {
   /** Anthropic's clients read it under a name of their own. */
   private addRequestId(headers: string[]): void {
     headers.push('x-request-id', this.requestId);
-    if (this.definition.format === 'anthropic' || this.definition.format === 'anthropic-count-tokens') headers.push('request-id', this.requestId);
+    if (this.errorFormat === 'anthropic' || this.errorFormat === 'anthropic-count-tokens') headers.push('request-id', this.requestId);
   }
 
   private addAttemptHeaders(headers: string[], { target }: Candidate): void {

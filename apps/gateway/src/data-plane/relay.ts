@@ -80,7 +80,7 @@ export class Relay {
   private async readForm(call: RelayCall, caller: Caller, form: FormDefinition, place: FactsPlace): Promise<readonly CallRoute[]> {
     const { configuration, uploads, ledger } = this.road;
     if (!ledger.hasRoom()) throw new WeirError('ledger_unavailable', { retryAfterMs: 5000 });
-    const upload = await spoolUpload(call.request, form.parts, { maxFileBytes: configuration.maxUploadBytes }, uploads);
+    const upload = await spoolUpload(call.request, form.parts, { maxFileBytes: configuration.maxUploadBytes }, uploads, caller.organizationId);
     call.upload = upload;
     call.facts = form.readFacts(upload, call.definition, place);
     call.speech.upload = upload;
@@ -159,7 +159,7 @@ export class Relay {
   /** Who speaks to a provider's own API gets its own words. */
   private answerRefusal(call: RelayCall, { failure, attempt }: Extract<LoopResult, { kind: 'refused_by_provider' }>): void {
     const { candidate, refusal } = attempt;
-    if (refusal !== null) call.sendRaw(refusal.httpStatus, refusal.contentType, scrubBody(refusal.body, candidate.key.secret), candidate);
+    if (refusal !== null) call.sendRaw(refusal, scrubBody(refusal.body, candidate.key.secret), candidate);
     else call.sendProviderError(failure.provider?.status ?? 400, toCallerError(failure, candidate.key.secret), candidate);
   }
 

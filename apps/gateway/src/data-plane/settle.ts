@@ -41,6 +41,7 @@ export function settleAttempt(call: RelayCall, place: AttemptPlace, failure: Att
     {
       status,
       reportedUsage: place.attempt.usage,
+      isReportFinal: place.attempt.isUsageFinal,
       reachedUpstream: place.attempt.reachedUpstream,
       isTimeout: failure?.isTimeout === true,
       hasOutput: place.attempt.hasOutput,

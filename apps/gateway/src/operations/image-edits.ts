@@ -19,7 +19,6 @@ export const imageEdits: OperationDefinition = {
       ]),
       isOpen: true,
     },
-    takesJson: false,
     readFacts: readImageEditFacts,
   },
 };

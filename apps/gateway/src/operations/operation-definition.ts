@@ -31,8 +31,6 @@ export interface OperationDefinition {
 /** What an operation takes as a multipart form. */
 export interface FormDefinition {
   readonly parts: MultipartForm;
-  /** Whether JSON will do as well. */
-  readonly takesJson: boolean;
   /** @throws WeirError invalid_request that names the field */
   readFacts(upload: SpooledUpload, definition: OperationDefinition, place: FactsPlace): RequestFacts;
 }

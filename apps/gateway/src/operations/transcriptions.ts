@@ -9,10 +9,10 @@ const form: FormDefinition = {
       ['timestamp_granularities[]', { kind: 'text', mayRepeat: true }],
       ['include[]', { kind: 'text', mayRepeat: true }],
       ['known_speaker_names[]', { kind: 'text', mayRepeat: true }],
+      ['known_speaker_references[]', { kind: 'text', mayRepeat: true, maxBytes: 64 * 1024 }],
     ]),
     isOpen: true,
   },
-  takesJson: false,
   readFacts: readTranscriptionFacts,
 };
 

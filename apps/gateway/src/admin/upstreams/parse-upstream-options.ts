@@ -45,17 +45,36 @@ const PROBE_PATH: OptionKind = {
   words: 'must be a path from the host’s root such as /health, without .. or //, or empty for none',
 };
 
+/** Where a path of the provider's own API may begin. */
+const PROXY_PATHS: OptionKind = {
+  isValid: (value) => typeof value === 'string' && value.length <= 2_000 && value.split(',').every((begin) => isProxyBegin(begin.trim())),
+  words: 'must be paths such as /v1/chat/completions,/v1/files, without .. or //',
+};
+
+function isProxyBegin(begin: string): boolean {
+  return /^\/(?:[A-Za-z0-9._~:@+-]+\/)*[A-Za-z0-9._~:@+-]*$/.test(begin) && !/\/\.{1,2}(?:\/|$)/.test(begin);
+}
+
+/** The largest that a price may be, in dollars. */
+const MOST_REQUEST_USD = 10_000;
+const REQUEST_USD: OptionKind = {
+  isValid: (value) => typeof value === 'number' && value >= 0 && value <= MOST_REQUEST_USD,
+  words: `must be a number of dollars from 0 to ${MOST_REQUEST_USD}`,
+};
+
 function wholeNumber(min: number, max: number): OptionKind {
   const isValid = (value: unknown): boolean => typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
   return { isValid, words: `must be a whole number from ${min} to ${max}` };
 }
 
-/** How calls wait for it and how it is asked whether it is there, whatever its provider. */
+/** How calls wait for it, how it is asked whether it is there, and what of its own API is open, whatever its provider. */
 const ROUTING_OPTIONS: Readonly<Record<string, OptionKind>> = {
   queue_timeout_ms: wholeNumber(0, QUEUE_TIMEOUT_MAX_MS),
   queue_length: wholeNumber(1, QUEUE_LENGTH_MAX),
   probe_path: PROBE_PATH,
   probe_interval_ms: wholeNumber(PROBE_INTERVAL_MIN_MS, PROBE_INTERVAL_MAX_MS),
+  proxy_paths: PROXY_PATHS,
+  proxy_request_usd: REQUEST_USD,
 };
 
 const OPTIONS: Readonly<Record<ProviderName, Readonly<Record<string, OptionKind>>>> = {

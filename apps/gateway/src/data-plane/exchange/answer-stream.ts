@@ -16,6 +16,8 @@ export type StreamVerdict = 'more' | 'pause' | 'done' | 'broken';
 export interface AnswerStream {
   /** What the upstream has reported so far. */
   readonly usage: UsageUnits | null;
+  /** Nothing that comes behind it will change `usage`. */
+  readonly isUsageFinal: boolean;
   /** Bytes of language passed on, for an estimate where no usage comes. */
   readonly textBytes: number;
   /** The caller has got the head. */

@@ -5,6 +5,7 @@ import { type AnswerStream, type StreamFault, type StreamVerdict } from './answe
 /** Passes sound from an upstream to a caller as it comes. Its end is the end of the upstream's body. */
 export class ByteRelay implements AnswerStream {
   readonly usage: UsageUnits | null = null;
+  readonly isUsageFinal = false;
   readonly textBytes = 0;
   hasBegun = false;
   fault: StreamFault | null = null;

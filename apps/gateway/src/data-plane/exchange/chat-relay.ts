@@ -78,8 +78,11 @@ export class ChatRelay extends EventRelay {
     // Cumulative where it comes more than once: the last one wins.
     const usage = readChatUsage(scanner.parseMember(member));
     if (usage !== null) this.usage = usage;
-    if (choices === -1 || scanner.memberFirstByte(choices) === NULL_START) return true;
-    return scanner.memberFirstByte(choices) === 0x5b && scanner.isEmptyMember(choices);
+    const isAlone =
+      choices === -1 || scanner.memberFirstByte(choices) === NULL_START || (scanner.memberFirstByte(choices) === 0x5b && scanner.isEmptyMember(choices));
+    // Beside a word, it is a count so far: some servers send one with each.
+    this.isUsageFinal = isAlone && usage !== null;
+    return isAlone;
   }
 
   /** Some servers send `choices: null` with their usage, which breaks clients. */

@@ -15,6 +15,7 @@ const scanner = new JsonScanner();
 /** What every relay of server-sent events does alike: reading them, holding back, writing, judging a chunk. */
 export abstract class EventRelay implements AnswerStream, SseSink {
   usage: UsageUnits | null = null;
+  isUsageFinal = false;
   textBytes = 0;
   hasBegun = false;
   fault: StreamFault | null = null;

@@ -24,6 +24,7 @@ export class GeminiRelay extends EventRelay {
     }
     this.textBytes += facts.textBytes;
     this.endsWell ||= facts.endsWell;
+    this.isUsageFinal = this.endsWell && this.usage !== null;
     this.ensureBegun();
     if (rawStart !== -1) this.passOn(bytes, rawStart, rawEnd);
     else this.writeAnew(bytes.subarray(dataStart, dataEnd));

@@ -1,5 +1,6 @@
 import { type UsageUnits, WeirError } from '@weir/kernel';
-import { checkGlb, JsonScanner, parseExactJson, type WireFormat } from '@weir/wire';
+import { checkGlb, JsonScanner, parseExactJson, readFormatUsage, type WireFormat } from '@weir/wire';
+import { toFieldMap } from '../multipart/multipart-form';
 import { CALLER_DIALECTS, isDialect } from './caller-dialects';
 import { type ExchangeContext } from './exchange-context';
 import { readScannedUsage } from './read-scanned-usage';
@@ -10,12 +11,13 @@ export type WholeAnswer =
   | { readonly kind: 'answer'; readonly body: Buffer; readonly contentType: string; readonly usage: UsageUnits | null; readonly textBytes: number }
   /** An error in the upstream's own words. */
   | { readonly kind: 'error' }
-  | { readonly kind: 'fault'; readonly reason: string; readonly usage: UsageUnits | null };
+  | { readonly kind: 'fault'; readonly reason: string };
 
 const JSON_TYPE = 'application/json';
 const GLB_TYPE = 'model/gltf-binary';
 /** Subtitles have types of their own. */
 const TEXT = /^(?:text\/(?:plain|vtt|srt)|application\/x-subrip)$/;
+const TEXT_FORMATS: readonly (string | undefined)[] = ['text', 'srt', 'vtt'];
 const LENIENT = { strictKeys: false };
 const NULL_START = 0x6e;
 
@@ -28,20 +30,20 @@ const scanner = new JsonScanner();
  */
 export function readWholeAnswer(call: ExchangeContext, upstreamFormat: WireFormat, mediaType: string, body: Buffer): WholeAnswer {
   if (upstreamFormat === 'trellis') return readMesh(body);
-  if (call.definition.answers === 'bytes') return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'not_sound', usage: null };
-  if (call.definition.answers === 'text' && TEXT.test(mediaType)) return { kind: 'answer', body, contentType: `${mediaType}; charset=utf-8`, usage: null, textBytes: body.length };
-  if (!scanner.scan(body, 0, body.length, LENIENT)) return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'invalid_json', usage: null };
+  if (call.definition.answers === 'bytes') return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'not_sound' };
+  if (TEXT.test(mediaType) && wantsText(call)) return { kind: 'answer', body, contentType: `${mediaType}; charset=utf-8`, usage: null, textBytes: body.length };
+  if (!scanner.scan(body, 0, body.length, LENIENT)) return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'invalid_json' };
   const error = scanner.findMember('error');
   if (error !== -1 && scanner.memberFirstByte(error) !== NULL_START) return { kind: 'error' };
   const { textBytes } = scanner;
-  const usage = readScannedUsage(scanner, upstreamFormat);
+  const usage = readScannedUsage(scanner, upstreamFormat) ?? readDuration(upstreamFormat);
   const isPassed = upstreamFormat === call.facts.format && call.speech.findConversion(upstreamFormat) === null;
   if (isPassed) return { kind: 'answer', body, contentType: JSON_TYPE, usage, textBytes };
   try {
     return { ...translate(call, upstreamFormat, body), textBytes };
   } catch (fault) {
     if (!(fault instanceof WeirError)) throw fault;
-    return { kind: 'fault', reason: 'not_understood', usage };
+    return { kind: 'fault', reason: 'not_understood' };
   }
 }
 
@@ -51,9 +53,22 @@ function readMesh(body: Buffer): WholeAnswer {
     checkGlb(body);
   } catch (fault) {
     if (!(fault instanceof WeirError)) throw fault;
-    return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'not_a_mesh', usage: null };
+    return { kind: 'fault', reason: body.length === 0 ? 'empty' : 'not_a_mesh' };
   }
   return { kind: 'answer', body, contentType: GLB_TYPE, usage: null, textBytes: 0 };
+}
+
+/** Where JSON was asked for, text is some proxy's page. */
+function wantsText({ definition, speech: { upload } }: ExchangeContext): boolean {
+  return definition.answers === 'text' && upload !== null && TEXT_FORMATS.includes(toFieldMap(upload.fields).get('response_format'));
+}
+
+/** How long the sound was that a transcription is of: `verbose_json` says it, some servers as text, where they tell no usage. */
+function readDuration(format: WireFormat): UsageUnits | null {
+  if (format !== 'openai-transcriptions' && format !== 'openai-translations') return null;
+  const member = scanner.findMember('duration');
+  const seconds = member === -1 ? NaN : Number(scanner.parseMember(member) ?? NaN);
+  return Number.isFinite(seconds) && seconds > 0 ? readFormatUsage(format, { type: 'duration', seconds }) : null;
 }
 
 /** @throws WeirError upstream_error */

@@ -1,5 +1,5 @@
 import { WeirError } from '@weir/kernel';
-import { type ConversationTurn, JsonObject, refusePictureUrls } from '@weir/wire';
+import { type ConversationTurn, JsonObject, refusePictureUrls, refuseReferences } from '@weir/wire';
 import { isDialect } from './caller-dialects';
 import { type CallerSpeech } from './caller-speech';
 
@@ -13,12 +13,24 @@ const ESCAPE = Buffer.from('\\u00');
  * @throws WeirError invalid_request that names the caller's field
  */
 export function refuseFetching(speech: CallerSpeech): void {
-  const { facts } = speech;
+  const { facts, upload } = speech;
+  if (upload !== null) for (const { name, value } of upload.fields) if (!FREE_TEXTS.includes(name)) refuseReferences(value, name);
+  if (facts.format === 'openai-images') refuseNamed(speech);
   if (facts.format === 'openai-embeddings') refuseModality(speech);
   if (facts.imageCount + facts.fileCount === 0) return;
+  if (facts.format === 'openai-moderations') throw refuse('input', 'must be text for this model');
   // vLLM takes messages for embeddings, too.
   if (facts.format === 'openai-chat' || facts.format === 'openai-embeddings') refusePictureUrls(JsonObject.of(speech.body, '', 'caller'));
   else if (isDialect(facts.format)) for (const turn of speech.conversation.turns) refuseUrls(turn);
+}
+
+/** The caller's own words, in which a URL is something to draw. */
+const FREE_TEXTS: readonly string[] = ['prompt', 'negative_prompt'];
+
+/** Members by which a server loads what the caller names: pictures, masks, adapters. */
+function refuseNamed(speech: CallerSpeech): void {
+  const request = JsonObject.of(speech.body, '', 'caller');
+  for (const name of request.names) if (!FREE_TEXTS.includes(name)) refuseReferences(request.find(name), name);
 }
 
 /** Infinity fetches what stands in `input` as soon as it is told that these are pictures or sound. */

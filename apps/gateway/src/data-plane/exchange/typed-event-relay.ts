@@ -13,6 +13,8 @@ export interface TypedEvents {
   toMeaning(type: string): 'start' | 'text' | 'other' | 'end' | 'error';
   /** The usage that an event tells, the last one counting; `earlier` is what an event before it told. */
   readUsage(event: JsonScanner, type: string, earlier: UsageUnits | null): UsageUnits | null;
+  /** Several events may end a piece of work; the stream is whole when its body ends behind one of them. */
+  readonly endsWithBody: boolean;
   /** A sign of life for a caller that hears none; null where its clients bear none. */
   readonly ping: string | null;
 }
@@ -23,6 +25,7 @@ export interface TypedEvents {
  */
 export class TypedEventRelay extends EventRelay {
   private eventCount = 0;
+  private hasEnded = false;
   private held: { readonly data: Buffer; readonly type: string | null }[] = [];
 
   constructor(
@@ -39,7 +42,7 @@ export class TypedEventRelay extends EventRelay {
     if (!this.scan(bytes, dataStart, dataEnd)) return;
     const type = this.readType() ?? eventType ?? '';
     const meaning = eventType === 'error' ? 'error' : this.events.toMeaning(type);
-    this.usage = this.events.readUsage(this.scanner, type, this.usage) ?? this.usage;
+    this.takeUsage(this.events.readUsage(this.scanner, type, this.usage), meaning);
     if (meaning === 'error') {
       this.failWith(bytes, dataStart, dataEnd);
       return;
@@ -54,7 +57,16 @@ export class TypedEventRelay extends EventRelay {
     this.writeHeld();
     if (rawStart !== -1) this.passOn(bytes, rawStart, rawEnd);
     else this.writeAnew(bytes.subarray(dataStart, dataEnd), toLine(eventType));
-    if (meaning === 'end') this.isDone = true;
+    if (meaning !== 'end') return;
+    this.hasEnded = true;
+    this.isDone = !this.events.endsWithBody;
+  }
+
+  private takeUsage(told: UsageUnits | null, meaning: ReturnType<TypedEvents['toMeaning']>): void {
+    if (told === null) return;
+    this.usage = told;
+    // At the start, Anthropic counts a token of output that is not there yet.
+    this.isUsageFinal = meaning !== 'start';
   }
 
   /** Behind the first word, an error can only be told in the stream. */
@@ -76,7 +88,8 @@ export class TypedEventRelay extends EventRelay {
   }
 
   protected onEnd(): void {
-    this.fault = { reason: this.hasBegun ? 'ended_early' : 'empty' };
+    if (this.hasEnded) this.isDone = true;
+    else this.fault = { reason: this.hasBegun ? 'ended_early' : 'empty' };
   }
 
   private readType(): string | null {

@@ -16,6 +16,7 @@ const anthropicEvents: TypedEvents = {
     // Cumulative, and says only what it corrects.
     return readAnthropicUsage(readMember(event, 'usage'), earlier === null ? null : toAnthropicUsage(earlier));
   },
+  endsWithBody: false,
   ping: 'event: ping\ndata: {"type":"ping"}\n\n',
 };
 
@@ -30,24 +31,46 @@ const responsesEvents: TypedEvents = {
     return RESPONSES_STARTS.has(type) ? 'start' : 'other';
   },
   readUsage: (event, type) => (toResponsesEventFacts(type).end === null ? null : readResponsesEventUsage(readMember(event, 'response'))),
+  endsWithBody: false,
   ping: ': keep-alive\n\n',
 };
 
-/** OpenAI's speech, pictures and transcriptions: the last event says `done` or `completed`, and the usage. */
-function toWorkEvents(ends: readonly string[], format: WireFormat): TypedEvents {
+/** OpenAI's speech and transcriptions: the last event says `done`, and the usage. */
+function toWorkEvents(end: string, format: WireFormat): TypedEvents {
   return {
-    toMeaning(type) {
-      if (ends.includes(type)) return 'end';
-      return type === 'error' || type.endsWith('.error') || type.endsWith('.failed') ? 'error' : 'text';
-    },
-    readUsage: (event, type) => (ends.includes(type) ? readFormatUsage(format, readMember(event, 'usage')) : null),
+    toMeaning: (type) => (type === end ? 'end' : isError(type) ? 'error' : 'text'),
+    readUsage: (event, type) => (type === end ? readFormatUsage(format, readMember(event, 'usage')) : null),
+    endsWithBody: false,
     ping: ': keep-alive\n\n',
   };
 }
 
-const speechEvents = toWorkEvents(['speech.audio.done'], 'openai-speech');
-const imageEvents = toWorkEvents(['image_generation.completed', 'image_edit.completed'], 'openai-images');
-const transcriptEvents = toWorkEvents(['transcript.text.done'], 'openai-transcriptions');
+const speechEvents = toWorkEvents('speech.audio.done', 'openai-speech');
+const transcriptEvents = toWorkEvents('transcript.text.done', 'openai-transcriptions');
+
+const IMAGE_ENDS = ['image_generation.completed', 'image_edit.completed'];
+
+/** OpenAI's pictures: each of them has a last event and a usage of its own. */
+const imageEvents: TypedEvents = {
+  toMeaning: (type) => (IMAGE_ENDS.includes(type) ? 'end' : isError(type) ? 'error' : 'text'),
+  readUsage(event, type, earlier) {
+    const usage = IMAGE_ENDS.includes(type) ? readFormatUsage('openai-images', readMember(event, 'usage')) : null;
+    if (usage === null) return null;
+    return {
+      ...usage,
+      inputTokens: usage.inputTokens + (earlier?.inputTokens ?? 0),
+      cachedInputTokens: usage.cachedInputTokens + (earlier?.cachedInputTokens ?? 0),
+      outputTokens: usage.outputTokens + (earlier?.outputTokens ?? 0),
+      images: 1 + (earlier?.images ?? 0),
+    };
+  },
+  endsWithBody: true,
+  ping: ': keep-alive\n\n',
+};
+
+function isError(type: string): boolean {
+  return type === 'error' || type.endsWith('.error') || type.endsWith('.failed');
+}
 
 /** The rules of a format whose events name their types; null where it has none. */
 export function findTypedEvents(format: WireFormat): TypedEvents | null {

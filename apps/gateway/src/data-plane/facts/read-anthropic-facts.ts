@@ -12,7 +12,9 @@ const CHECKED_MEMBERS = ['model', 'stream', 'max_tokens'];
 const UNPRICED_MEMBERS = ['mcp_servers', 'container', 'inference_geo', 'speed'];
 const USUAL_TIERS: readonly unknown[] = ['auto', 'standard_only', null];
 /** Cache writes for an hour cost more than those for five minutes, which the price is for. */
-const LONG_CACHE = Buffer.from('"1h"');
+const USUAL_CACHE_TTL: readonly unknown[] = ['5m', null, undefined];
+const TTL_KEY = Buffer.from('"ttl"');
+/** A key may be written with escapes, which no byte search finds. */
 const ESCAPE = Buffer.from('\\u00');
 
 /**
@@ -69,14 +71,19 @@ function readOutputCap(): number {
 function findUnpricedMember(scanner: JsonScanner, body: Buffer): string | null {
   for (const name of UNPRICED_MEMBERS) if (hasMember(name)) return name;
   if (!USUAL_TIERS.includes(readMember('service_tier') ?? null)) return 'service_tier';
-  if (hasLongCache(body)) return 'cache_control.ttl';
+  if ((body.includes(TTL_KEY) || body.includes(ESCAPE)) && hasLongCache(JSON.parse(body.toString('utf8')))) return 'cache_control.ttl';
   return hasServerTool(scanner) ? 'tools' : null;
 }
 
-/** Written with escapes, too. */
-function hasLongCache(body: Buffer): boolean {
-  if (body.includes(LONG_CACHE)) return true;
-  return body.includes(ESCAPE) && Buffer.from(JSON.stringify(JSON.parse(body.toString('utf8')))).includes(LONG_CACHE);
+/** Anywhere, because cache marks may stand at each block; the scan has bounded the depth. */
+function hasLongCache(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some(hasLongCache);
+  return Object.entries(value).some(([key, entry]: [string, unknown]) => (key === 'cache_control' && hasOtherTtl(entry)) || hasLongCache(entry));
+}
+
+function hasOtherTtl(mark: unknown): boolean {
+  return typeof mark === 'object' && mark !== null && !USUAL_CACHE_TTL.includes(Reflect.get(mark, 'ttl'));
 }
 
 /** Tools that Anthropic runs itself have prices of their own; a caller's have no type, or the type `custom`. */

@@ -1,4 +1,5 @@
 import { WeirError } from '@weir/kernel';
+import { refuseReferences } from '@weir/wire';
 import { type OperationDefinition } from '../../operations/operation-definition';
 import { type Work } from '../estimate';
 import { toFieldMap } from '../multipart/multipart-form';
@@ -8,6 +9,9 @@ import { parseModel } from './scan-body';
 import { toUnits, toWorkFacts } from './to-work-facts';
 
 const EMPTY = Buffer.alloc(0);
+/** The caller's own words, in which a URL is something to say; and names of models, which have slashes. */
+const FREE_TEXTS = ['prompt', 'model', 'user'];
+const DATA_URI = /^data:[a-z0-9.+-]+\/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]*={0,2}$/i;
 /** The thinnest speech that is understood is coded at some 6 kbit/s. */
 const WORST_MS_PER_BYTE = 1.4;
 /** Speech in an ordinary file: mp3 of 64 kbit/s. */
@@ -26,6 +30,7 @@ const MOST_IMAGES = 10;
  * @throws WeirError invalid_request that names the field
  */
 export function readTranscriptionFacts(upload: SpooledUpload, definition: OperationDefinition, place: FactsPlace): RequestFacts {
+  refuseTextReferences(upload);
   const fields = toFieldMap(upload.fields);
   const bytes = upload.files.reduce((sum, file) => sum + file.bytes, 0);
   if (bytes === 0) throw refuse('file', 'must not be empty');
@@ -34,7 +39,7 @@ export function readTranscriptionFacts(upload: SpooledUpload, definition: Operat
   return toWorkFacts(definition, {
     body: EMPTY,
     model: readFormModel(fields, place),
-    isStream: readFlag(fields, 'stream'),
+    isStream: readStream(fields, definition),
     scanner: null,
     work: { known: toUnits({}), usual: toHeard(usualMs), worst: toHeard(worstMs) },
   });
@@ -51,6 +56,7 @@ function toHeard(mediaMs: number): Work['worst'] {
  * @throws WeirError invalid_request that names the field
  */
 export function readImageEditFacts(upload: SpooledUpload, definition: OperationDefinition, place: FactsPlace): RequestFacts {
+  refuseTextReferences(upload);
   const fields = toFieldMap(upload.fields);
   const images = readCount(fields.get('n'));
   const known = toUnits({ images });
@@ -59,7 +65,7 @@ export function readImageEditFacts(upload: SpooledUpload, definition: OperationD
   return toWorkFacts(definition, {
     body: EMPTY,
     model: readFormModel(fields, place),
-    isStream: readFlag(fields, 'stream'),
+    isStream: readStream(fields, definition),
     scanner: null,
     work: {
       known,
@@ -73,6 +79,21 @@ function readFormModel(fields: ReadonlyMap<string, string>, place: FactsPlace): 
   const model = place.model ?? fields.get('model');
   if (model === undefined) throw new WeirError('invalid_request', { message: "Missing required parameter: 'model'.", param: 'model' });
   return parseModel(model);
+}
+
+/** Servers take sound and pictures by their URLs, too (`url`, `file_url`, `image_url`): they would fetch them from where they stand. */
+function refuseTextReferences({ fields }: SpooledUpload): void {
+  for (const { name, value } of fields) {
+    if (FREE_TEXTS.includes(name)) continue;
+    // OpenAI's known_speaker_references: sound in the form's own bytes.
+    if (!DATA_URI.test(value)) refuseReferences(value, name);
+  }
+}
+
+function readStream(fields: ReadonlyMap<string, string>, { canStream }: OperationDefinition): boolean {
+  const isStream = readFlag(fields, 'stream');
+  if (isStream && !canStream) throw refuse('stream', 'may not be true: this operation does not stream');
+  return isStream;
 }
 
 function readFlag(fields: ReadonlyMap<string, string>, name: string): boolean {

@@ -96,7 +96,7 @@ function findUnpricedMember(scanner: JsonScanner, config: GenerationConfig): str
 
 function hasVendorTool(scanner: JsonScanner): boolean {
   const member = scanner.findMember('tools');
-  const tools: unknown = member === -1 ? [] : scanner.parseMember(member);
+  const tools: unknown = member === -1 ? [] : (scanner.parseMember(member) ?? []);
   if (!Array.isArray(tools)) return true;
   return tools.some((tool: unknown) => typeof tool === 'object' && tool !== null && Object.keys(tool).some((key) => !CALLERS_TOOLS.includes(key)));
 }

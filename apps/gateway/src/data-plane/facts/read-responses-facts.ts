@@ -62,12 +62,18 @@ function findEmptyCap(scanner: JsonScanner): readonly EmptyCap[] {
   return [{ name: 'max_output_tokens', start: scanner.memberValueStart(member), end: scanner.memberValueEnd(member) }];
 }
 
-/** Items that are named, and stored at the provider. */
+/** Items that only name what is stored at the provider: by their type, or with an id and nothing that is said. */
 function hasStoredItem(scanner: JsonScanner, body: Buffer): boolean {
-  if (!body.includes('item_reference') && !body.includes('\\u00')) return false;
+  if (!body.includes('"id"') && !body.includes('\\u00')) return false;
   const member = scanner.findMember('input');
   const input: unknown = member === -1 ? null : scanner.parseMember(member);
-  return Array.isArray(input) && input.some((item: unknown) => typeof item === 'object' && item !== null && Reflect.get(item, 'type') === 'item_reference');
+  return Array.isArray(input) && input.some(isReference);
+}
+
+function isReference(item: unknown): boolean {
+  if (typeof item !== 'object' || item === null) return false;
+  const type: unknown = Reflect.get(item, 'type') ?? null;
+  return type === 'item_reference' || (type === null && Reflect.get(item, 'role') === undefined);
 }
 
 function findUnpricedMember(scanner: JsonScanner, body: Buffer): string | null {

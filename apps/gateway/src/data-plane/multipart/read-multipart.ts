@@ -52,7 +52,7 @@ class MultipartReading<Result> {
   private readonly idle: NodeJS.Timeout;
   /** The parts in their order, one after another. */
   private handled: Promise<void> = Promise.resolve();
-  private failure: unknown = null;
+  private failure: Error | null = null;
   private receivedBytes = 0;
   private fileBytes = 0;
   private textBytes = 0;
@@ -83,6 +83,8 @@ class MultipartReading<Result> {
         this.listen();
       });
       await this.handled;
+      // The whole form may have been there before its last file was looked at.
+      if (this.failure instanceof Error) throw this.failure;
       return { fields: this.fields, files: this.files, names: this.names };
     } catch (error) {
       // A file's reader is told, and may clear away what it has made before the caller is answered.
@@ -236,11 +238,11 @@ class MultipartReading<Result> {
 
   private fail(error: unknown): void {
     if (this.failure !== null) return;
-    this.failure = error ?? new Error('a form failed without an error');
     const reason = isError(error) ? error : new Error('reading a form failed', { cause: error });
+    this.failure = reason;
     for (const part of this.openParts) part.destroy(reason);
     this.request.resume();
-    this.settle.reject(error);
+    this.settle.reject(reason);
   }
 }
 

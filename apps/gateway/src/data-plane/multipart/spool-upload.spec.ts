@@ -23,7 +23,7 @@ let outcome: Promise<unknown>;
 
 async function answer(request: IncomingMessage): Promise<unknown> {
   try {
-    await using upload = await spoolUpload(request, FORM, { maxFileBytes: 1_000_000 }, folder);
+    await using upload = await spoolUpload(request, FORM, { maxFileBytes: 1_000_000 }, folder, 'organization');
     return await use(upload);
   } catch (error) {
     return { code: error instanceof WeirError ? error.code : String(error) };

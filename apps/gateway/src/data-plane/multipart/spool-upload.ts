@@ -28,16 +28,17 @@ export interface SpooledUpload extends AsyncDisposable {
 /**
  * Reads a form and keeps its files on the disk, so that each try at an upstream can send them
  * again. When it fails, no file stays.
+ * @param owner the organization whose form it is
  * @throws WeirError as `readMultipart`, and no_upstream_available when the disk does not take it
  */
-export async function spoolUpload(request: IncomingMessage, form: MultipartForm, limits: MultipartLimits, folder: UploadFolder): Promise<SpooledUpload> {
+export async function spoolUpload(request: IncomingMessage, form: MultipartForm, limits: MultipartLimits, folder: UploadFolder, owner: string): Promise<SpooledUpload> {
   const paths: string[] = [];
   const dispose = async (): Promise<void> => {
     for (const path of paths.splice(0)) await folder.delete(path);
   };
   try {
     const { fields, files } = await readMultipart(request, form, limits, async ({ name, filename, mediaType, content }): Promise<SpooledFile> => {
-      const { path, bytes } = await folder.write(content);
+      const { path, bytes } = await folder.write(content, owner);
       paths.push(path);
       return { name, path, bytes, filename, mediaType, open: () => createReadStream(path) };
     });

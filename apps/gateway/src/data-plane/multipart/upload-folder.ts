@@ -6,7 +6,7 @@ import { WeirError } from '@weir/kernel';
 import { isErrno, toErrorCode } from '@weir/platform';
 
 const RETRY_AFTER_MS = 5000;
-const MOST_OPEN = 64;
+const MOST_OPEN = 256;
 
 /** A file of this process's own that holds an upload while it is sent on. */
 export interface UploadedFile {
@@ -16,7 +16,8 @@ export interface UploadedFile {
 
 /** The folder of uploads that are under way; what is in it when the process starts is nobody's. */
 export class UploadFolder {
-  private openCount = 0;
+  /** Whose the open files are. */
+  private readonly owners = new Map<string, string>();
 
   /**
    * @param path absolute, and this installation's alone
@@ -35,15 +36,16 @@ export class UploadFolder {
 
   /**
    * Writes a file as it comes. When it fails, nothing stays.
+   * @param owner the organization whose it is
    * @throws WeirError no_upstream_available when the disk does not take it; an error of `content` as it is
    */
-  async write(content: Readable): Promise<UploadedFile> {
-    if (this.openCount >= this.mostOpen) {
+  async write(content: Readable, owner: string): Promise<UploadedFile> {
+    if (!this.hasRoom(owner)) {
       content.destroy();
       throw new WeirError('no_upstream_available', { message: 'Too many uploads are under way.', retryAfterMs: RETRY_AFTER_MS, detail: 'uploads: full' });
     }
-    this.openCount += 1;
     const path = join(this.path, `${randomUUID()}.upload`);
+    this.owners.set(path, owner);
     try {
       // The folder may be that of a process that was never cleaned.
       await mkdir(this.path, { recursive: true, mode: 0o700 });
@@ -56,9 +58,17 @@ export class UploadFolder {
     }
   }
 
+  /** No organization takes more than a quarter of all. */
+  private hasRoom(owner: string): boolean {
+    if (this.owners.size >= this.mostOpen) return false;
+    let own = 0;
+    for (const other of this.owners.values()) if (other === owner) own += 1;
+    return own < Math.ceil(this.mostOpen / 4);
+  }
+
   /** Never throws: what stays is cleaned at the next start. */
   async delete(path: string): Promise<void> {
-    this.openCount -= 1;
+    this.owners.delete(path);
     await rm(path, { force: true }).catch(() => undefined);
   }
 }

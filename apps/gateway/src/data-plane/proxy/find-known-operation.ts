@@ -5,21 +5,33 @@ import { SHORT_ROUTES, type WireFormat } from '@weir/wire';
 import { type OperationDefinition } from '../../operations';
 import { type RouteMatch, type RouteTable } from '../route-table';
 import { type ProxyTarget } from './match-proxy-path';
+import { toOwnPath, toUpstreamPath } from './to-upstream-path';
 
 type KnownOperation = Extract<RouteMatch, { kind: 'operation' }>;
 
 /** The operation that a path of a provider's own API is; null where Weir knows none there, or the provider does not speak it. */
-export function findKnownOperation(routes: RouteTable, { provider, address }: UpstreamRecord, request: IncomingMessage, { path }: ProxyTarget): KnownOperation | null {
+export function findKnownOperation(routes: RouteTable, { provider, address }: UpstreamRecord, request: IncomingMessage, target: ProxyTarget): KnownOperation | null {
   if (request.method !== 'POST') return null;
-  // The base path may be said or left out; what the upstream is called by in the end is the same.
-  const { basePath } = address;
-  const own = basePath !== '' && path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path;
-  for (const candidate of [path, own, `/v1${own}`]) {
+  for (const candidate of toSpellings(target.path, toOwnPath(address.basePath, toUpstreamPath(address.basePath, target)))) {
     const match = routes.match(candidate);
     if (match.kind !== 'operation' || Object.hasOwn(SHORT_ROUTES, candidate)) continue;
     if (speaks(provider, match.definition)) return match;
   }
   return null;
+}
+
+/**
+ * The base path may be said or left out, and servers have the same work at several places: what a
+ * path ends in says what it is.
+ */
+function toSpellings(...paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    const segments = path.replace(/\/$/, '').split('/').slice(1);
+    return segments.flatMap((_, index) => {
+      const end = `/${segments.slice(index).join('/')}`;
+      return [end, `/v1${end}`];
+    });
+  });
 }
 
 /** Formats that a provider has besides those in which Weir writes to it. */

@@ -9,6 +9,8 @@ export class LimitedBody extends Transform {
     private readonly toError: () => Error,
   ) {
     super();
+    // Whoever sends it hears of its error; until somebody does, nobody must die of it.
+    this.on('error', () => undefined);
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {

@@ -18,8 +18,11 @@ const PATH = /^(?:\/[A-Za-z0-9\-._~!$&'()*+,;=:@%]*)+$/;
  * agree what they mean, and one of them is the list of paths that may be called.
  */
 const TRICKY_ESCAPE = /%(?:2[35def]|3[0-9abf]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef]|[01][0-9a-f])/i;
-const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/;
+/** Some servers cut a segment at its semicolon before they look at the dots. */
+const DOT_SEGMENT = /\/\.{1,2}(?:[/;]|$)/;
 const QUERY = /^\?[\x21-\x7e]*$/;
+/** Where APIs take keys, other than in headers. */
+const CREDENTIALS = new Set(['key', 'api_key', 'api-key', 'apikey', 'access_token', 'oauth_token', 'subscription-key']);
 
 export function isProxyPath(url: string): boolean {
   return url.startsWith(PREFIX);
@@ -33,11 +36,25 @@ export function matchProxyPath(url: string): ProxyTarget {
   const slash = path.indexOf('/', PREFIX.length);
   const name = decodeName(path.slice(PREFIX.length, slash === -1 ? undefined : slash));
   const rest = slash === -1 ? '/' : path.slice(slash);
-  if (name === null || !PATH.test(rest) || TRICKY_ESCAPE.test(rest) || DOT_SEGMENT.test(rest) || rest.includes('//')) {
+  if (name === null || !isPlain(rest)) {
     throw new WeirError('invalid_request', { message: 'The path must be /proxy/{provider}/… without dot segments, empty segments or escaped slashes.' });
   }
   if (query !== '' && !QUERY.test(query)) throw new WeirError('invalid_request', { message: 'The query must be visible ASCII.' });
-  return { name, path: rest, query: withoutKey(query) };
+  return { name, path: rest, query: withoutCredentials(query) };
+}
+
+function isPlain(path: string): boolean {
+  return PATH.test(path) && !TRICKY_ESCAPE.test(path) && !DOT_SEGMENT.test(path) && !path.includes('//') && isDecodable(path);
+}
+
+/** Every escape is one, and what they say together is UTF-8. */
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function decodeName(segment: string): string | null {
@@ -50,9 +67,11 @@ function decodeName(segment: string): string | null {
 }
 
 /** All else stays as it was written, and in its order. */
-function withoutKey(query: string): string {
+function withoutCredentials(query: string): string {
   if (query === '') return query;
+  const parts = query.slice(1).split('&');
   // As the key is found: decoded.
-  const kept = query.slice(1).split('&').filter((part) => ![...new URLSearchParams(part).keys()].some((name) => name.toLowerCase() === 'key'));
+  const kept = parts.filter((part) => ![...new URLSearchParams(part).keys()].some((name) => CREDENTIALS.has(name.toLowerCase())));
+  if (kept.length === parts.length) return query;
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
 }

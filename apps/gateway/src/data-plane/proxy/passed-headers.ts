@@ -1,22 +1,25 @@
 import { type IncomingHttpHeaders } from 'node:http';
 
-/** Of one connection (RFC 9110 §7.6.1), of the caller's credentials, or of what stands between it and Weir. */
+/**
+ * Of one connection (RFC 9110 §7.6.1), of the caller's credentials, or of what stands between it and
+ * Weir. No conditions (`if-…`): an answer without a body is a failure to Weir.
+ */
 const KEPT_BACK = new Set([
   'host', 'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade',
   'content-length', 'expect', 'authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie', 'accept-encoding', 'idempotency-key',
   'openai-organization', 'openai-project', 'forwarded', 'via', 'x-real-ip', 'x-request-id', 'x-goog-user-project', 'origin', 'referer',
   // They would make another request, or another answer, of it than the one that was allowed.
   'x-http-method-override', 'x-http-method', 'x-method-override', 'x-original-url', 'x-rewrite-url', 'x-goog-fieldmask',
-  'client-ip', 'true-client-ip', 'x-client-ip', 'x-auth-token', 'ocp-apim-subscription-key',
+  'client-ip', 'true-client-ip', 'x-client-ip', 'x-auth-token', 'ocp-apim-subscription-key', 'x-goog-iam-authorization-token',
 ]);
-const KEPT_BACK_PREFIX = /^(?:x-forwarded-|x-stainless-|x-weir-|sec-|cf-)/;
+const KEPT_BACK_PREFIX = /^(?:x-forwarded-|x-stainless-|x-weir-|sec-|cf-|if-)/;
 
 /**
  * The caller's headers as they go to the provider, flat.
  * @param length of the body; null for none, or for one whose length nobody knows
  */
 export function toPassedHeaders(headers: IncomingHttpHeaders, own: readonly string[], length: number | null): string[] {
-  const named = typeof headers.connection === 'string' ? headers.connection.toLowerCase().split(',').map((name) => name.trim()) : [];
+  const named = toConnectionNames(headers);
   const ownNames = own.filter((_, index) => index % 2 === 0);
   const passed: string[] = [];
   for (const [name, value] of Object.entries(headers)) {
@@ -30,20 +33,26 @@ export function toPassedHeaders(headers: IncomingHttpHeaders, own: readonly stri
   return passed;
 }
 
-/** What of an answer is the provider's word to Weir, or Weir's own to say. */
+/** What of an answer is the provider's word to Weir, or Weir's own to say, or an order to a server in front of Weir (`x-accel-…`). */
 const NOT_RETURNED = new Set([
   'connection', 'keep-alive', 'proxy-authenticate', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'set-cookie', 'date', 'server', 'alt-svc',
   'strict-transport-security', 'openai-organization', 'openai-project', 'anthropic-organization-id', 'x-request-id', 'request-id', 'retry-after', 'retry-after-ms', 'via',
-  'x-ms-client-request-id', 'apim-request-id', 'location',
+  'x-ms-client-request-id', 'apim-request-id', 'location', 'proxy-connection', 'x-sendfile', 'x-lighttpd-send-file',
 ]);
-const NOT_RETURNED_PREFIX = /^(?:x-ratelimit-|anthropic-ratelimit-|access-control-|x-weir-|cf-|x-envoy-)/;
+const NOT_RETURNED_PREFIX = /^(?:x-ratelimit-|anthropic-ratelimit-|anthropic-workspace-|access-control-|x-weir-|x-accel-|cf-|x-envoy-)/;
 
 /** The provider's headers as they go to the caller, flat. */
 export function toReturnedHeaders(headers: IncomingHttpHeaders): string[] {
   const returned: string[] = [];
+  const named = toConnectionNames(headers);
   for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || NOT_RETURNED.has(name) || NOT_RETURNED_PREFIX.test(name)) continue;
+    if (value === undefined || NOT_RETURNED.has(name) || NOT_RETURNED_PREFIX.test(name) || named.includes(name)) continue;
     returned.push(name, Array.isArray(value) ? value.join(', ') : value);
   }
   return returned;
+}
+
+/** What belongs to the connection besides, by its own word. */
+function toConnectionNames({ connection }: IncomingHttpHeaders): readonly string[] {
+  return typeof connection === 'string' ? connection.toLowerCase().split(',').map((name) => name.trim()) : [];
 }

@@ -1,5 +1,4 @@
 import { type IncomingMessage } from 'node:http';
-import { type Readable } from 'node:stream';
 import { type Caller, mayUseModel } from '@weir/access';
 import { WeirError } from '@weir/kernel';
 import { scrubSecrets } from '@weir/platform';
@@ -10,11 +9,12 @@ import { type CallRoute } from '../call-routes';
 import { refuseFetching } from '../exchange/refuse-fetching';
 import { type RelayCall } from '../relay-call';
 import { type Road } from '../road';
-import { isAllowedPath } from './allowed-paths';
+import { isAllowedPath, isProxyMethod } from './allowed-paths';
 import { LimitedBody } from './limited-body';
 import { matchProxyPath, type ProxyTarget } from './match-proxy-path';
 import { findKnownOperation } from './find-known-operation';
-import { RawExchange } from './raw-exchange';
+import { toErrorFormat } from './proxy-format';
+import { type OpenBody, RawExchange } from './raw-exchange';
 import { toUnknownFacts } from './unknown-facts';
 
 /**
@@ -27,21 +27,21 @@ export async function planProxy(road: Road, call: RelayCall, caller: Caller): Pr
   const route = findRoute(road, target);
   const { upstream } = route.targets[0];
   const { provider, address } = upstream;
-  const method = call.request.method ?? 'GET';
-  if (!isAllowedPath(provider, address.options.proxy_paths, method, target.path)) {
-    throw new WeirError('permission_denied', { message: `This path of '${scrubSecrets(target.name)}' is not open to callers: ${method}.` });
-  }
+  call.errorFormat = toErrorFormat(provider);
+  requireOpen(route, call.request.method ?? 'GET', target);
   const known = findKnownOperation(road.routes, upstream, call.request, target);
   if (known !== null && !isForm(call.request, known.definition)) {
     requireReadable(call.request, target);
     const body = await call.readBody();
     const facts = known.definition.readFacts(body, known.definition, known.place);
-    call.facts = { ...facts, operation: 'proxy', estimatedAs: facts.operation };
+    // The cap's newer name is none to many servers of others, and nothing is added to what passes.
+    const outputCap = provider === 'openai-compatible' && !facts.hasMaxTokens ? null : facts.outputCap;
+    call.facts = { ...facts, outputCap, operation: 'proxy', estimatedAs: facts.operation };
     if (isOwnServer(provider, address)) refuseFetching(call.speech);
     call.raw = new RawExchange(call, target, known.definition, body, body.length);
   } else {
     call.facts = toUnknownFacts(call.definition, EMPTY, accepts(call.request, 'text/event-stream'));
-    call.raw = new RawExchange(call, target, null, openBody(road, call.request), readLength(call.request));
+    call.raw = new RawExchange(call, target, null, toOpenBody(road, call.request), readLength(call.request));
   }
   requireModel(caller, target, call.facts.model);
   return [{ route, model: call.facts.model }];
@@ -53,7 +53,7 @@ function isForm({ headers }: IncomingMessage, { form }: OperationDefinition): bo
 }
 
 /** Members of the query with which an answer comes in another form than the one that Weir can read. */
-const OTHER_FORMS = ['fields', '$fields', '$alt', 'prettyPrint', '$prettyPrint'];
+const OTHER_FORMS = ['fields', '$fields', '$alt'];
 
 /**
  * Servers read JSON under any type or none: nobody gets past the meter by naming another, and what is
@@ -79,18 +79,26 @@ function findRoute(road: Road, target: ProxyTarget): ModelRoute {
   return route;
 }
 
+/** Upstreams of one vendor may open different paths: one that is not open is passed over later. */
+function requireOpen({ targets }: ModelRoute, method: string, target: ProxyTarget): void {
+  if (!isProxyMethod(method)) throw new WeirError('method_not_allowed');
+  if (targets.some(({ upstream }) => isAllowedPath(upstream.provider, upstream.address, method, target))) return;
+  throw new WeirError('permission_denied', { message: `This path of '${scrubSecrets(target.name)}' is not open to callers: ${method}.` });
+}
+
 /** A key that may use some models only may not use what Weir cannot tell. */
 function requireModel(caller: Caller, { name }: ProxyTarget, model: string): void {
   if (caller.models === null || (model !== '' && (mayUseModel(caller, model) || mayUseModel(caller, `${name}/${model}`)))) return;
   throw new WeirError('model_not_allowed', { message: model === '' ? 'This key may use some models only, and this path names none.' : undefined, param: 'model' });
 }
 
-/** Not held in memory: files go through as they come. */
-function openBody(road: Road, request: IncomingMessage): Readable | null {
+/** Not held in memory: files go through as they come, and not before they are sent. */
+function toOpenBody(road: Road, request: IncomingMessage): OpenBody | null {
+  const { maxUploadBytes } = road.configuration;
   const length = readLength(request);
   if (length === 0 || (length === null && request.headers['transfer-encoding'] === undefined)) return null;
-  if (length !== null && length > road.configuration.maxUploadBytes) throw tooLarge(road);
-  return request.pipe(new LimitedBody(road.configuration.maxUploadBytes, () => tooLarge(road)));
+  if (length !== null && length > maxUploadBytes) throw tooLarge(road);
+  return () => request.pipe(new LimitedBody(maxUploadBytes, () => tooLarge(road)));
 }
 
 function tooLarge({ configuration }: Road): WeirError {

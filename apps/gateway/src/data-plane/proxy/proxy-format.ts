@@ -1,3 +1,5 @@
+import { type ProviderName } from '@weir/providers';
+import { type WireFormat } from '@weir/wire';
 import { type OperationDefinition } from '../../operations';
 import { toProxyDefinition } from '../../operations/proxy';
 
@@ -9,4 +11,9 @@ const OPENAI = toProxyDefinition('openai-chat');
 export function toProxyFormat(url: string): OperationDefinition {
   if (url.startsWith('/proxy/anthropic/')) return ANTHROPIC;
   return url.startsWith('/proxy/gemini/') ? GEMINI : OPENAI;
+}
+
+/** The same, once it is known whose API an upstream's name stands for. */
+export function toErrorFormat(provider: ProviderName): WireFormat {
+  return provider === 'anthropic' || provider === 'gemini' ? provider : 'openai-chat';
 }

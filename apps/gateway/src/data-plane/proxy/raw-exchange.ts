@@ -6,8 +6,13 @@ import { type OperationDefinition } from '../../operations';
 import { type UpstreamRequest } from '../exchange/upstream-request';
 import { type PreparedCall } from '../prepared-call';
 import { type RelayCall } from '../relay-call';
+import { isAllowedPath } from './allowed-paths';
 import { toPassedHeaders } from './passed-headers';
 import { type ProxyTarget } from './match-proxy-path';
+import { toProviderPath } from './to-upstream-path';
+
+/** Opens a body that is not held in memory: its bytes as they come from the caller. */
+export type OpenBody = () => Readable;
 
 /** What a caller sends to a provider's own API: as it is, but for the key. */
 export class RawExchange {
@@ -16,14 +21,14 @@ export class RawExchange {
 
   /**
    * @param known the operation that the path is, where Weir knows it: its usage is read on the way
-   * @param body null for none; a stream for what is not held in memory
+   * @param body null for none
    * @param length of the body in bytes; null where it is not known, or there is none
    */
   constructor(
-    readonly call: RelayCall,
+    readonly call: Pick<RelayCall, 'request' | 'facts'>,
     readonly target: ProxyTarget,
     readonly known: OperationDefinition | null,
-    private readonly body: Buffer | Readable | null,
+    private readonly body: Buffer | OpenBody | null,
     private readonly length: number | null,
   ) {}
 
@@ -37,12 +42,15 @@ export class RawExchange {
     return this.known?.format ?? null;
   }
 
-  prepare(candidate: Candidate): PreparedCall {
+  /** Null: of several upstreams of a vendor, this one does not let its callers there. */
+  prepare(candidate: Candidate): PreparedCall | null {
     const { upstream } = candidate.target;
+    const { request } = this.call;
+    if (!isAllowedPath(upstream.provider, upstream.address, request.method ?? 'GET', this.target)) return null;
     const provider = getProvider(upstream.provider);
     const own = [...provider.toHeaders(upstream.address), ...(candidate.key.id === null ? [] : provider.toAuthorization(candidate.key.secret))];
-    const headers = toPassedHeaders(this.call.request.headers, own, this.length);
-    const path = toUpstreamPath(upstream.address.basePath, this.target);
+    const headers = toPassedHeaders(request.headers, own, this.length);
+    const path = toProviderPath(upstream.provider, upstream.address.basePath, this.target) + this.target.query;
     return {
       upstreamModel: this.call.facts.model,
       upstreamModelJson: '""',
@@ -62,12 +70,6 @@ export class RawExchange {
     if (body === null || Buffer.isBuffer(body)) return body;
     this.isUsedUp = true;
     // Its headers are among the caller's.
-    return { contentType: null, contentLength: null, open: () => body };
+    return { contentType: null, contentLength: null, open: body };
   }
-}
-
-/** People write the path with and without what the base URL already says. */
-function toUpstreamPath(basePath: string, { path, query }: ProxyTarget): string {
-  const isSaid = basePath === '' || path === basePath || path.startsWith(`${basePath}/`);
-  return (isSaid ? path : basePath + path) + query;
 }

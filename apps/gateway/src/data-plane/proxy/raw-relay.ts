@@ -18,6 +18,10 @@ export class RawRelay implements AnswerStream {
     return this.observer?.usage ?? null;
   }
 
+  get isUsageFinal(): boolean {
+    return this.observer?.isUsageFinal ?? false;
+  }
+
   get textBytes(): number {
     return this.observer?.textBytes ?? 0;
   }

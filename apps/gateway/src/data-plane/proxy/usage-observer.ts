@@ -8,6 +8,8 @@ import { readScannedUsage } from '../exchange/read-scanned-usage';
 /** Looks at an answer that passes, for its usage. */
 export interface UsageObserver {
   readonly usage: UsageUnits | null;
+  /** As AnswerStream.isUsageFinal. */
+  readonly isUsageFinal: boolean;
   readonly textBytes: number;
   push(chunk: Buffer): void;
   finish(): void;
@@ -37,6 +39,10 @@ class StreamObserver implements UsageObserver {
     return this.relay.usage;
   }
 
+  get isUsageFinal(): boolean {
+    return this.relay.isUsageFinal && !this.isBroken;
+  }
+
   get textBytes(): number {
     return this.relay.textBytes + this.unreadBytes;
   }
@@ -57,6 +63,8 @@ class StreamObserver implements UsageObserver {
 class JsonObserver implements UsageObserver {
   usage: UsageUnits | null = null;
   textBytes = 0;
+  /** It is read when the answer is whole. */
+  readonly isUsageFinal = true;
   private chunks: Buffer[] = [];
   private bytes = 0;
 
@@ -98,6 +106,7 @@ function readLastUsage(body: Buffer, format: WireFormat): UsageUnits | null {
 /** Of an answer in a form that nobody reads here, all is taken for text. */
 class ByteObserver implements UsageObserver {
   readonly usage = null;
+  readonly isUsageFinal = false;
   textBytes = 0;
 
   push(chunk: Buffer): void {

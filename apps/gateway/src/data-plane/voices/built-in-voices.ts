@@ -8,9 +8,11 @@ const TIMEOUT_MS = 3_000;
 const MOST_BYTES = 1024 * 1024;
 /** A service's own voices change when it is deployed anew. */
 const KEPT_MS = 60_000;
+const NONE: Promise<readonly string[]> = Promise.resolve([]);
 
 interface KnownVoices {
-  readonly names: readonly string[];
+  /** Those who ask while the service is still being asked wait for the same answer. */
+  readonly names: Promise<readonly string[]>;
   readonly untilMs: number;
 }
 
@@ -20,7 +22,7 @@ export class BuiltInVoices {
 
   constructor(private readonly road: Road) {}
 
-  /** Of the speech models that the caller may use. A service that does not answer has none now. */
+  /** Of the speech models that the caller may use. A service that does not answer has those that it had, or none. */
   async list(caller: Caller): Promise<readonly string[]> {
     const upstreams = new Map<string, UpstreamRecord>();
     for (const model of this.road.pool.modelNames()) {
@@ -32,29 +34,29 @@ export class BuiltInVoices {
     return [...new Set(lists.flat())].sort();
   }
 
-  private async ask(upstream: UpstreamRecord): Promise<readonly string[]> {
+  private ask(upstream: UpstreamRecord): Promise<readonly string[]> {
     const path = toVoicesPath(upstream);
-    if (path === null) return [];
+    if (path === null) return NONE;
     const nowMs = this.road.clock.nowMs();
     const known = this.known.get(upstream.id);
     if (known !== undefined && known.untilMs > nowMs) return known.names;
-    const names = await this.fetchNames(upstream, path);
+    const names = this.fetchNames(upstream, path).then((found) => found ?? known?.names ?? []);
     this.known.set(upstream.id, { names, untilMs: nowMs + KEPT_MS });
     return names;
   }
 
-  private async fetchNames({ address, provider, keys }: UpstreamRecord, path: string): Promise<readonly string[]> {
+  private async fetchNames({ address, provider, keys }: UpstreamRecord, path: string): Promise<readonly string[] | null> {
     const headers = ['accept', 'application/json', 'accept-encoding', 'identity', 'user-agent', 'weir'];
     const key = keys.find(({ id }) => id !== null);
     if (key !== undefined) headers.push(...getProvider(provider).toAuthorization(key.secret));
     const body = await new Promise<Buffer | null>((resolve) => {
       this.road.transport.dispatch(address.origin, 'GET', path, headers, null, TIMEOUT_MS, TIMEOUT_MS, collect(resolve));
     });
-    if (body === null) return [];
+    if (body === null) return null;
     try {
       return readUpstreamVoices(JSON.parse(body.toString('utf8'))).builtIn;
     } catch {
-      return [];
+      return null;
     }
   }
 }
