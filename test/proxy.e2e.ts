@@ -391,6 +391,16 @@ describe('what it costs', () => {
     expect((await gateway.rows(free.headers.get('x-request-id')))[0]).toMatchObject({ cost_nanos: null });
   });
 
+  it('under a budget all that it may write must be affordable, because no cap is put in, and a stream must tell its usage', async () => {
+    const { key } = await addKey(gateway.weir, { budgets: [{ amount_usd: '0.02', period: 'day' }] });
+    const send = async (fields: object) => readAnswer(await call('POST', '/proxy/openai/v1/chat/completions', { body: chatBody(fields), key }));
+    expect(await send({ max_tokens: undefined })).toMatchObject({ status: 429, body: { error: { code: 'budget_exceeded' } } });
+    expect(await send({ stream: true })).toMatchObject({ status: 400, body: { error: { param: 'stream_options.include_usage' } } });
+    expect(await send({ tools: [], web_search_options: {} })).toMatchObject({ status: 400, body: { error: { param: 'web_search_options' } } });
+    expect(gateway.simulator.calls).toHaveLength(0);
+    expect(await send({})).toMatchObject({ status: 200 });
+  });
+
   it('embeddings hold no output', async () => {
     gateway.simulator.enqueue(respond.json({ object: 'list', data: [], model: 'm', usage: { prompt_tokens: 7, total_tokens: 7 } }));
     const { key } = await addKey(gateway.weir, { budgets: [{ amount_usd: '0.001', period: 'day' }] });

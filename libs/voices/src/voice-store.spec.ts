@@ -18,7 +18,7 @@ import { VoiceFileMissing, type VoiceStore } from './voice-store';
 
 const MEGABYTE = 1024 * 1024;
 const KEYS = { accessKeyId: 'AKIAWEIR', secretAccessKey: 'canary-secret', region: 'eu-test-1' };
-const TIMEOUTS = { connectMs: 300, requestMs: 300, callMs: 600 };
+const TIMEOUTS = { connectMs: 2000, requestMs: 2000, callMs: 4000 };
 
 /** A store with what a test must see of it from outside. */
 interface Bench {

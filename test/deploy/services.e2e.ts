@@ -1,0 +1,79 @@
+import { loadConfiguration } from '@weir/platform';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { Program } from '../support/program';
+import { getProgram } from './get-program';
+
+const FOLDER = 'deploy/systemd';
+const SERVICES = ['weir.service', 'weir@.service', 'weir-backup.service'];
+/** Of 100; what systemd itself calls "OK" ends at 40. */
+const MOST_EXPOSED = 20;
+const onLinux = process.platform === 'linux' ? describe : describe.skip;
+
+const readUnit = (name: string): Promise<string> => readFile(join(FOLDER, name), 'utf8');
+
+onLinux('the units of systemd', () => {
+  let analyze: string;
+  let folder: string;
+  beforeAll(async () => {
+    analyze = await getProgram('systemd-analyze', 'systemd');
+    folder = await mkdtemp(join(tmpdir(), 'weir-test-units-'));
+  }, 120_000);
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('are understood by systemd, with a program, a user and a folder that this machine has', async () => {
+    const paths: string[] = [];
+    for (const name of [...SERVICES, 'weir-backup.timer']) {
+      const unit = (await readUnit(name)).replaceAll('/opt/weir/node_modules/.bin/node', '/bin/true').replaceAll('/opt/weir', '/tmp').replace(/^(User|Group)=.*$/gm, '$1=root');
+      const path = join(folder, name.replace('@.', '@1.'));
+      await writeFile(path, unit);
+      paths.push(path);
+    }
+    const { end, output } = await Program.run(analyze, ['verify', ...paths]);
+    // Units of the machine itself may be lacking something; what is said of ours names them.
+    const ours = output.split('\n').filter((line) => paths.some((path) => line.includes(basename(path))));
+    expect([ours, end?.code]).toEqual([[], 0]);
+  });
+
+  it.each(SERVICES)('leave %s as little of the machine as it needs', async (name) => {
+    const { end, output } = await Program.run(analyze, ['security', '--offline=true', `--threshold=${MOST_EXPOSED}`, resolve(FOLDER, name)]);
+    expect([end?.code, /Overall exposure level.*/.exec(output)?.[0]]).toEqual([0, expect.stringContaining('OK')]);
+  });
+
+  it('give a drain its time, start again what dies, and leave no core with secrets in it', async () => {
+    for (const name of ['weir.service', 'weir@.service']) {
+      const unit = await readUnit(name);
+      const seconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]);
+      expect(seconds * 1000).toBeGreaterThan(loadConfiguration({}).shutdownTimeoutMs + 10_000);
+      expect(unit).toMatch(/^Restart=always$/m);
+      expect(unit).toMatch(/^LimitCORE=0$/m);
+      expect(unit).toContain(await getStartCommand());
+    }
+  });
+});
+
+describe('the PM2 ecosystem file', () => {
+  it('starts the program in cluster mode with a port for the metrics of each, and lets it drain', async () => {
+    interface Application {
+      cwd: string;
+      script: string;
+      env: Record<string, string | number>;
+      kill_timeout: number;
+    }
+    const { apps } = (await import(resolve('deploy/pm2/ecosystem.config.cjs'))) as { apps: [Application] };
+    const [application] = apps;
+    expect(application).toMatchObject({ exec_mode: 'cluster', wait_ready: true, increment_var: 'METRICS_PORT' });
+    expect(await getStartCommand()).toContain(application.script);
+    expect(application.cwd).toBe(resolve('.'));
+    expect(application.kill_timeout).toBeGreaterThan(loadConfiguration({}).shutdownTimeoutMs);
+    const environment = Object.fromEntries(Object.entries(application.env).map(([name, value]) => [name, String(value)]));
+    expect(loadConfiguration(environment)).toMatchObject({ workers: 1, metricsPort: 9090 });
+  });
+});
+
+/** What `npm run start:prod` runs. */
+async function getStartCommand(): Promise<string> {
+  const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as { scripts: Record<string, string> };
+  return scripts['start:prod'].replace(/^exec node /, '');
+}
