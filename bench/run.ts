@@ -10,9 +10,10 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findFreePort } from '../test/support/find-free-port';
 import { startPrivatePostgres } from '../test/support/postgres';
 import { startPrivateRedis } from '../test/support/redis';
-import { addKey, addModel, addUpstream, findFreePort, waitForModel, Weir } from '../test/support/weir';
+import { addKey, addModel, addUpstream, waitForModel, Weir } from '../test/support/weir';
 import { type LoadOptions, type LoadResult, runLoad } from './load';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 5);

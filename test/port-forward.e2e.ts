@@ -6,7 +6,8 @@ import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Program } from './support/program';
-import { findFreePort, type SshServer, startSshServer } from './support/ssh-server';
+import { findFreePort } from './support/find-free-port';
+import { type SshServer, startSshServer } from './support/ssh-server';
 import { waitFor } from './support/wait-for';
 
 const SCRIPT = join('scripts', 'port_forward.sh');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createTestDatabase } from './support/postgres';
 import { expectRefusedStart, findPorts, occupyPort, Starter } from './support/start-weir';
 import { waitFor } from './support/wait-for';
-import { findFreePort } from './support/weir';
+import { findFreePort } from './support/find-free-port';
 
 const starter = new Starter();
 afterAll(() => starter.cleanUp());

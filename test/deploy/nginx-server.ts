@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { waitFor } from '../support/wait-for';
-import { findSteadyPort } from './find-steady-port';
+import { findFreePort } from '../support/find-free-port';
 import { getProgram } from './get-program';
 
 const SCRIPTS = resolve('nginx');
@@ -49,7 +49,7 @@ export class NginxServer {
   static async prepare(environment: Readonly<Record<string, string>>): Promise<NginxServer> {
     const program = await getProgram('nginx');
     const folder = await mkdtemp(join(tmpdir(), 'weir-test-nginx-'));
-    const server = new NginxServer(folder, await findSteadyPort(), await findSteadyPort(), program);
+    const server = new NginxServer(folder, await findFreePort(), await findFreePort(), program);
     Object.assign(server.environment, environment);
     await writeFile(server.path('nginx.conf'), toMainConfiguration(folder));
     return server;

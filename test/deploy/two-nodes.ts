@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres';
 import { createTestRedis, type TestRedis } from '../support/redis';
 import { waitFor } from '../support/wait-for';
 import { addModel, addUpstream, Weir } from '../support/weir';
-import { findSteadyPort } from './find-steady-port';
+import { findFreePort } from '../support/find-free-port';
 
 export const MODEL = 'behind-nginx';
 /** For 40 MB in one body. */
@@ -26,7 +26,7 @@ export class TwoNodes {
     await this.simulator.start();
     this.database = await createTestDatabase();
     this.redis = await createTestRedis();
-    this.ports = [await findSteadyPort(), await findSteadyPort()];
+    this.ports = [await findFreePort(), await findFreePort()];
     this.#folders.push(...this.ports.map(() => mkdtempSync(join(tmpdir(), 'weir-test-node-'))));
     this.nodes = [await this.#startNode(0), await this.#startNode(1)];
     const [first] = this.nodes;

@@ -3,7 +3,8 @@ import { chat, type ChatAnswer } from './chat';
 import { type JsonValue } from './control-plane';
 import { createTestDatabase, type TestDatabase } from './postgres';
 import { waitFor } from './wait-for';
-import { addKey, addModel, addUpstream, findFreePort, type UpstreamSetup, waitForModel, Weir } from './weir';
+import { findFreePort } from './find-free-port';
+import { addKey, addModel, addUpstream, type UpstreamSetup, waitForModel, Weir } from './weir';
 
 export interface MadeModel {
   readonly model: string;

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Program, type ProgramOptions } from './program';
-import { findFreePort } from './weir';
+import { findFreePort } from './find-free-port';
 
 export const MAIN = join('dist', 'apps', 'gateway', 'src', 'main.js');
 

@@ -4,10 +4,10 @@ import { createDataSource } from '@weir/platform';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from './wait-for';
+import { findFreePort } from './find-free-port';
 
 /** npm runs its scripts in the repository's root; this file itself may run compiled, from dist. */
 const ROOT = process.cwd();
@@ -200,15 +200,4 @@ async function createAdminKey(databaseUrl: string): Promise<string> {
   } finally {
     await dataSource.destroy();
   }
-}
-
-export async function findFreePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

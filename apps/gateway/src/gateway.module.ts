@@ -109,6 +109,7 @@ function toRoad([configuration, clock, logger, metrics, access, meter, pool, tra
   const prices = new RoutePrices(new PriceTable());
   pool.join({
     processCount: () => meter.shared?.processCount ?? 1,
+    organizationWeight: (organizationId) => access.findQueueWeight(organizationId),
     priceOf: (route, target) => prices.findComparableNanos(route, target, clock.nowMs()),
   });
   return {

@@ -20,6 +20,8 @@ export interface TenantRow<Id> {
   readonly enabled: boolean;
   readonly limits: unknown;
   readonly budgets: unknown;
+  /** Of organizations alone. */
+  readonly queue_weight?: number;
 }
 
 /** A page is parsed in one go on the thread that serves requests: some 2 ms at this size. */
@@ -31,7 +33,8 @@ const SELECT_KEYS = `
     (extract(epoch FROM expires_at) * 1000)::float8 AS expires_at_ms, revoked_at IS NOT NULL AS revoked
   FROM proxy_keys`;
 
-const SELECT_TENANTS = 'SELECT id, enabled, limits, budgets FROM';
+const SELECT_ORGANIZATIONS = 'SELECT id, enabled, limits, budgets, queue_weight FROM organizations';
+const SELECT_PROJECTS = 'SELECT id, enabled, limits, budgets FROM projects';
 
 /** Every proxy key, a page at a time, so that no more than a page is ever held as rows. */
 export async function* readAllProxyKeys(manager: EntityManager): AsyncGenerator<readonly ProxyKeyRow[]> {
@@ -51,12 +54,12 @@ export function readProxyKeys(manager: EntityManager, ids: readonly string[]): P
 
 /** The named organizations, as many as there still are. */
 export function readOrganizations(manager: EntityManager, ids: readonly string[]): Promise<TenantRow<OrganizationId>[]> {
-  return inPages(ids, (page) => manager.query(`${SELECT_TENANTS} organizations WHERE id = ANY($1::uuid[])`, [page]));
+  return inPages(ids, (page) => manager.query(`${SELECT_ORGANIZATIONS} WHERE id = ANY($1::uuid[])`, [page]));
 }
 
 /** The named projects, as many as there still are. */
 export function readProjects(manager: EntityManager, ids: readonly string[]): Promise<TenantRow<ProjectId>[]> {
-  return inPages(ids, (page) => manager.query(`${SELECT_TENANTS} projects WHERE id = ANY($1::uuid[])`, [page]));
+  return inPages(ids, (page) => manager.query(`${SELECT_PROJECTS} WHERE id = ANY($1::uuid[])`, [page]));
 }
 
 async function inPages<Row>(ids: readonly string[], read: (page: readonly string[]) => Promise<Row[]>): Promise<Row[]> {

@@ -229,6 +229,15 @@ describe('authenticate', () => {
 });
 
 describe('findCaller', () => {
+  it("knows an organization's share of full upstreams, and its changes", async () => {
+    await addKey();
+    const snapshot = await loadSnapshot();
+    expect([snapshot.findQueueWeight(organizationId), snapshot.findQueueWeight('nobody')]).toEqual([1, 1]);
+    await run('UPDATE organizations SET queue_weight = 5 WHERE id = $1', [organizationId]);
+    await snapshot.apply(changed('organization', organizationId));
+    expect(snapshot.findQueueWeight(organizationId)).toBe(5);
+  });
+
   it('answers who a key belongs to as authenticate does, and refuses it as soon as it is revoked, expired or switched off', async () => {
     const { id, key } = await addKey({ expiresAtMs: NOW_MS + 5 });
     const snapshot = await loadSnapshot();

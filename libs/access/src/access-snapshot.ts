@@ -63,6 +63,11 @@ export class AccessSnapshot {
     return entry === null ? null : toUsableCaller(entry, nowMs);
   }
 
+  /** An organization's share of an upstream's places when calls wait for it; ordinarily 1. */
+  findQueueWeight(organizationId: string): number {
+    return this.table?.findQueueWeight(organizationId) ?? 1;
+  }
+
   private async loadTable(): Promise<void> {
     const table = new ProxyKeyTable(this.onUnreadableRow);
     for await (const page of readAllProxyKeys(this.manager)) for (const row of page) table.putKey(row);

@@ -22,6 +22,10 @@ export class OrganizationEntity {
   @Column({ type: 'jsonb', default: () => "'[]'" })
   budgets: StoredBudget[];
 
+  /** Its share of an upstream's places when calls wait for it: 1 to 100, beside the others'. */
+  @Column({ name: 'queue_weight', type: 'integer', default: 1 })
+  queueWeight: number;
+
   /** Where alerts of its budgets go; null when nobody asked for them. */
   @Column({ name: 'alert_webhook_url', type: 'text', nullable: true })
   alertWebhookUrl: string | null;

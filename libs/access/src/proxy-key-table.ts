@@ -31,6 +31,7 @@ export type UnreadableRowListener = (kind: RowKind, id: string, error: unknown) 
 
 /** One object an organization or project, shared by its keys: switching it off reaches all of them at once. */
 export interface Tenant<Id extends string> {
+  queueWeight: number;
   state: TenantState;
   /** Replaced, never changed, when limits or budgets are others: callers of old are known by it. */
   scope: LimitedScope<Id>;
@@ -71,6 +72,11 @@ export class ProxyKeyTable {
 
   get organizationIds(): string[] {
     return [...this.organizations.keys()];
+  }
+
+  /** An organization's share when calls wait for an upstream; 1 where nothing is known of it. */
+  findQueueWeight(organizationId: string): number {
+    return this.organizations.get(organizationId)?.queueWeight ?? 1;
   }
 
   get projectIds(): string[] {
@@ -153,6 +159,7 @@ export class ProxyKeyTable {
       const budgets = this.internBudgets(row.budgets);
       // A row that was written for another reason leaves its callers, and what was worked out for them, as they are.
       if (tenant.scope.limits !== limits || tenant.scope.budgets !== budgets) tenant.scope = { id: tenant.scope.id, limits, budgets };
+      tenant.queueWeight = row.queue_weight ?? 1;
       tenant.state = row.enabled ? 'enabled' : 'disabled';
     } catch (error) {
       tenant.state = 'unreadable';
@@ -180,7 +187,7 @@ export class ProxyKeyTable {
 function getTenant<Id extends string>(tenants: Map<string, Tenant<Id>>, id: Id): Tenant<Id> {
   let tenant = tenants.get(id);
   if (tenant === undefined) {
-    tenant = { state: 'unknown', scope: { id, limits: NO_LIMITS, budgets: NO_BUDGETS } };
+    tenant = { state: 'unknown', scope: { id, limits: NO_LIMITS, budgets: NO_BUDGETS }, queueWeight: 1 };
     tenants.set(id, tenant);
   }
   return tenant;

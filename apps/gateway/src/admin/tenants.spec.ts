@@ -41,6 +41,16 @@ async function addModel(upstreamId: string, name = 'gpt-x'): Promise<JsonValue> 
 }
 
 describe('organizations and projects', () => {
+  it('have a share of full upstreams that an owner sets, 1 when not set', async () => {
+    const made = await plane.owner('POST', '/admin/organizations', { name: 'heavy', queue_weight: 3 });
+    expect(made).toMatchObject({ status: 201, body: { queue_weight: 3 } });
+    expect((await plane.owner('PATCH', `/admin/organizations/${made.body.id}`, { queue_weight: 100 })).body).toMatchObject({ queue_weight: 100 });
+    expect((await plane.owner('POST', '/admin/organizations', { name: 'ordinary' })).body).toMatchObject({ queue_weight: 1 });
+    for (const wrong of [0, 101, 1.5, '3', null]) {
+      expect(await plane.owner('PATCH', `/admin/organizations/${made.body.id}`, { queue_weight: wrong })).toMatchObject({ status: 400, body: { error: { param: 'queue_weight' } } });
+    }
+  });
+
   it('are made, listed page by page without a gap, changed, deleted, and each write is in the audit log', async () => {
     for (let index = 0; index < 5; index += 1) {
       expect((await plane.call('POST', '/admin/projects', { key: acme.adminKey, body: { name: `p${index}` } })).status).toBe(201);

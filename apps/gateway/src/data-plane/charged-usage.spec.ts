@@ -20,6 +20,11 @@ describe('what an attempt is charged for', () => {
     expect(toChargedUsage(toEnd({ status: 'succeeded', reportedUsage, outputTextBytes: 400 }), policy)).toEqual({ usage: reportedUsage, estimated: false });
   });
 
+  it.each(POLICIES)('is nothing where it failed with the report of a beginning, and the report where that was of the whole (%s)', (policy) => {
+    expect(toChargedUsage(toEnd({ status: 'failed', reportedUsage }), policy)).toEqual(nothing);
+    expect(toChargedUsage(toEnd({ status: 'failed', reportedUsage, isReportFinal: true }), policy)).toEqual({ usage: reportedUsage, estimated: false });
+  });
+
   it('is no less than what came through where a stream broke off: what it had reported may be of its beginning', () => {
     const cut = { reportedUsage, outputTextBytes: 400 };
     for (const status of ['failed', 'aborted'] as const) {

@@ -46,8 +46,8 @@ const BYTES_PER_TOKEN = 4;
  *   thought than was said.
  */
 export function toChargedUsage(end: AttemptEnd, policy: AbortedCallCharge): ChargedUsage {
-  // Before any output, a report is of a beginning: another upstream is asked, and paid.
-  if (end.status === 'failed' && !end.hasOutput && !end.isTimeout) return toNothing();
+  // A report of a beginning alone: another upstream is asked, and paid.
+  if (end.status === 'failed' && !end.hasOutput && !end.isTimeout && !end.isReportFinal) return toNothing();
   if (end.reportedUsage !== null && (end.status === 'succeeded' || end.isReportFinal || !end.hasOutput)) return { usage: withKnownWork(end.reportedUsage, end), estimated: false };
   if (end.status === 'aborted' && end.hasOutput && policy === 'estimate') return { usage: end.worstUsage, estimated: true };
   if (end.status === 'succeeded' || end.hasOutput) return end.reportedUsage === null ? toRelayed(end) : toCut(end, end.reportedUsage);

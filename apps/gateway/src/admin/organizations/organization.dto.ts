@@ -1,10 +1,12 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { MOST_BUDGETS, type OrganizationEntity } from '@weir/access';
-import { Flag, Name, Nested, NestedList } from '../fields/fields';
+import { Flag, Name, Nested, NestedList, WholeNumber } from '../fields/fields';
 import { BudgetInput, BUDGETS, BUDGETS_REPLACED, BudgetView, toBudgetViews, UNREADABLE } from '../limits/budget.dto';
 import { LIMITS_STAY, ScopeLimitsInput, ScopeLimitsView, SHARED_LIMITS, toScopeLimitsView } from '../limits/scope-limits.dto';
 
 const LONGEST_NAME = 200;
+const LARGEST_QUEUE_WEIGHT = 100;
+const QUEUE_WEIGHT = "Its share of an upstream's places when calls wait for it, beside the other organizations': 1 to 100, 1 when not set.";
 
 export class CreateOrganization {
   @Name(LONGEST_NAME)
@@ -12,6 +14,9 @@ export class CreateOrganization {
 
   @Flag({ optional: true, description: 'False stops every key of the organization.' })
   enabled?: boolean;
+
+  @WholeNumber(1, LARGEST_QUEUE_WEIGHT, { optional: true, description: QUEUE_WEIGHT })
+  queue_weight?: number;
 
   @Nested(() => ScopeLimitsInput, { optional: true, nullable: true, description: SHARED_LIMITS })
   limits?: ScopeLimitsInput | null;
@@ -26,6 +31,9 @@ export class UpdateOrganization {
 
   @Flag({ optional: true, description: 'False stops every key of the organization.' })
   enabled?: boolean;
+
+  @WholeNumber(1, LARGEST_QUEUE_WEIGHT, { optional: true, description: QUEUE_WEIGHT })
+  queue_weight?: number;
 
   @Nested(() => ScopeLimitsInput, { optional: true, nullable: true, description: `${SHARED_LIMITS} ${LIMITS_STAY}` })
   limits?: ScopeLimitsInput | null;
@@ -47,6 +55,9 @@ export class OrganizationView {
   @ApiProperty({ type: Boolean })
   enabled: boolean;
 
+  @ApiProperty({ type: Number, description: QUEUE_WEIGHT })
+  queue_weight: number;
+
   @ApiProperty({ type: ScopeLimitsView, nullable: true, description: UNREADABLE })
   limits: ScopeLimitsView | null;
 
@@ -66,6 +77,7 @@ export function toOrganizationView(organization: OrganizationEntity): Organizati
     id: organization.id,
     name: organization.name,
     enabled: organization.enabled,
+    queue_weight: organization.queueWeight,
     limits: toScopeLimitsView(organization.limits),
     budgets: toBudgetViews(organization.budgets),
     created_at: organization.createdAt.toISOString(),

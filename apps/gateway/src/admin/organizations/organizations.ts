@@ -43,10 +43,10 @@ export class Organizations {
   create(principal: AdminPrincipal, input: CreateOrganization): Promise<OrganizationView> {
     return this.transactions.run(principal, async (manager, audit) => {
       await refuseUnknownBudgetModels(manager, this.pool, input.budgets, []);
-      const { name, enabled = true } = input;
+      const { name, enabled = true, queue_weight: queueWeight = 1 } = input;
       const limits = mergeScopeLimits({}, input.limits) ?? {};
       const budgets = toStoredBudgets(parseBudgets(input.budgets ?? null, []));
-      const made = await manager.save(manager.create(OrganizationEntity, { id: newId<OrganizationId>(), name, enabled, limits, budgets }));
+      const made = await manager.save(manager.create(OrganizationEntity, { id: newId<OrganizationId>(), name, enabled, queueWeight, limits, budgets }));
       const view = toOrganizationView(made);
       await audit({ action: 'create', collection: COLLECTION, objectId: made.id, organizationId: made.id, changes: toFieldChanges(null, view) });
       return view;
@@ -57,10 +57,10 @@ export class Organizations {
     return this.transactions.run(principal, async (manager, audit) => {
       const organization = await getOrganization(manager, principal, id, true);
       await refuseUnknownBudgetModels(manager, this.pool, change.budgets, organization.budgets);
-      const { name, enabled } = change;
+      const { name, enabled, queue_weight: queueWeight } = change;
       const limits = mergeScopeLimits(organization.limits, change.limits);
       const budgets = change.budgets === undefined ? undefined : toStoredBudgets(parseBudgets(change.budgets, organization.budgets));
-      return toOrganizationView(await updateAudited(manager, audit, organization, { name, enabled, limits, budgets }, toUpdated(organization)));
+      return toOrganizationView(await updateAudited(manager, audit, organization, { name, enabled, queueWeight, limits, budgets }, toUpdated(organization)));
     });
   }
 

@@ -6,8 +6,8 @@ import { createServer } from 'node:net';
 const LOWEST = 12_000;
 const HIGHEST = 30_000;
 
-/** A free port that stays free while nobody listens on it, as for a server that is started a second time. */
-export async function findSteadyPort(): Promise<number> {
+/** A free port that stays free until somebody listens on it, and between two starts of a server. */
+export async function findFreePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const port = randomInt(LOWEST, HIGHEST);
     if (await isFree(port)) return port;
