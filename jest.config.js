@@ -33,6 +33,9 @@ module.exports = {
       },
     ],
   },
-  testTimeout: 30_000,
-  maxWorkers: 2,
+  // For a machine ten times slower than a developer's: a test that hangs fails late, one that is slow does not fail.
+  testTimeout: 180_000,
+  testSequencer: '<rootDir>/test/waiting-first-sequencer.js',
+  // More than there are cores to count on: tests wait for processes, timers and disks more than they compute.
+  maxWorkers: 3,
 };

@@ -109,7 +109,7 @@ async function main(): Promise<void> {
   if (url === undefined) return;
   const redis = new Redis(url, { enableOfflineQueue: false });
   await once(redis, 'ready');
-  const store = new RedisMeterStore({ redis });
+  const store = new RedisMeterStore({ redis, timeoutMs: 10_000 });
   for (const [name, plans] of sets) {
     for (const together of [1, 4, 16, 64]) await report(`Redis, ${name}, ${together} in one turn`, store, plans, 12_800, together);
   }

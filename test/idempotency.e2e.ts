@@ -110,8 +110,7 @@ describe('Idempotency-Key over two processes', () => {
     expect(scene.simulator.calls).toHaveLength(1);
     const statuses = answers.map(({ status }) => status);
     expect(statuses).toContain(200);
-    // 503: on a busy machine twenty connections to PostgreSQL at once may take longer than 300 ms.
-    expect(statuses.filter((status) => ![200, 409, 503].includes(status))).toEqual([]);
+    expect(statuses.filter((status) => ![200, 409].includes(status))).toEqual([]);
     await waitFor(async () => (await scene.sumLedger(id)).rows === 1);
   });
 
@@ -262,7 +261,7 @@ describe('Idempotency-Key without PostgreSQL', () => {
     await postgres.destroy();
   });
 
-  it('is refused with 503 within bounds, calls nobody, leaves other calls alone, and works when it is back', async () => {
+  it('is refused with 503, calls nobody, leaves other calls alone, and works when it is back', async () => {
     const { key } = await scene.makeKey(MODEL);
     const name = newName();
     const ask = (): Promise<ChatAnswer> => chat(scene.weir, key, MODEL, { headers: { 'idempotency-key': name } });
@@ -271,12 +270,9 @@ describe('Idempotency-Key without PostgreSQL', () => {
     await waitFor(async () => (await ask()).headers.get('idempotent-replayed') === 'true');
     await postgres.stop();
     for (let times = 0; times < 5; times++) {
-      const askedMs = performance.now();
       const refused = await ask();
       expect([refused.status, refused.body.error.code]).toEqual([503, 'database_unavailable']);
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
-      // 300 ms, and what a busy machine adds.
-      expect(performance.now() - askedMs).toBeLessThan(1_000);
     }
     expect((await chat(scene.weir, key, MODEL)).status).toBe(200);
     expect(scene.simulator.calls).toHaveLength(2);
@@ -306,7 +302,6 @@ describe('Idempotency-Key without PostgreSQL', () => {
         const answer = await readAnswer(await ask());
         return answer.status === 200 ? answer : null;
       },
-      { timeoutMs: 20_000 },
     );
     expect(again.text).toBe(first.text);
     expect(scene.simulator.calls).toHaveLength(1);

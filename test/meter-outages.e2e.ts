@@ -55,7 +55,7 @@ describe('when Redis loses all its data', () => {
       admitted += count(answers, 200);
       expect(statuses(answers).every((status) => [200, 429, 503].includes(status))).toBe(true);
       return admitted > 0 && count(answers, 429) === 20;
-    }, { timeoutMs: 20_000 });
+    });
     expect(admitted).toBe(10);
     leaving.abort();
     await open;
@@ -70,7 +70,7 @@ describe('when Redis loses all its data', () => {
 });
 
 describe('when Redis is away', () => {
-  it('refuses what is under a budget within 300 ms and serves the rest; open calls settle when it is back, without a restart', async () => {
+  it('refuses what is under a budget and serves the rest; open calls settle when it is back, without a restart', async () => {
     const { id, key } = await scene.makeKey(MODEL, { budgets: [{ amount_usd: 1, period: 'month' }] });
     const unlimited = await scene.makeKey(MODEL, { limits: { rpm: 1000, concurrency: 100, tpm: 1_000_000 } });
     expect((await chat(weirOf(0), key, MODEL)).status).toBe(200);
@@ -82,10 +82,10 @@ describe('when Redis is away', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(statuses(await repeat(10, (index) => chat(weirOf(index), unlimited.key, MODEL)))).toEqual([200]);
     await redis.start();
-    await waitFor(async () => (await chat(weirOf(0), key, MODEL)).status === 200, { timeoutMs: 20_000 });
-    await waitFor(async () => (await scene.settledNanos(id)) === (await scene.sumLedger(id)).costNanos, { timeoutMs: 20_000 });
+    await waitFor(async () => (await chat(weirOf(0), key, MODEL)).status === 200);
+    await waitFor(async () => (await scene.settledNanos(id)) === (await scene.sumLedger(id)).costNanos);
     expect((await scene.sumLedger(id)).costNanos).toBe(6 * CENT);
-  }, 60_000);
+  });
 });
 
 describe('when PostgreSQL is away for a minute', () => {
@@ -108,9 +108,9 @@ describe('when PostgreSQL is away for a minute', () => {
         const found = await scene.sumLedger(id);
         return found.rows >= 1 + count(answers, 200) ? found : null;
       },
-      { what: 'every row', timeoutMs: 60_000, intervalMs: 200 },
+      { what: 'every row', intervalMs: 200 },
     );
     expect(sum).toEqual({ rows: 1 + count(answers, 200), requests: 1 + count(answers, 200), costNanos: (1 + count(answers, 200)) * CENT });
     expect(await scene.settledNanos(id)).toBe(sum.costNanos);
-  }, 180_000);
+  });
 });

@@ -68,7 +68,7 @@ async function expectCode(command: string, code: number, said: RegExp, environme
   return program;
 }
 
-const waitForStatus = (code: number): Promise<unknown> => waitFor(async () => (await run('status')).end?.code === code, { what: `status to answer ${code}`, timeoutMs: 20_000, intervalMs: 200 });
+const waitForStatus = (code: number): Promise<unknown> => waitFor(async () => (await run('status')).end?.code === code, { what: `status to answer ${code}`, intervalMs: 200 });
 const ask = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${localPort}${path}`)).text();
 const pidOf = (file: string): number => Number(readFileSync(join(stateDirectory, file), 'utf8').split('\n', 1)[0]);
 

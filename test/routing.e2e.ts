@@ -95,7 +95,7 @@ describe('the line for an upstream that is full', () => {
     const calling = repeat(8, () => call(quiet));
     await waitFor(() => (served.get(quiet) ?? 0) >= 10);
     const [floodedBefore, quietBefore] = [...served.values()];
-    await waitFor(() => (served.get(quiet) ?? 0) >= quietBefore + 100, { timeoutMs: 20_000 });
+    await waitFor(() => (served.get(quiet) ?? 0) >= quietBefore + 100);
     const [flooded, quietly] = [...served.values()];
     isOver = true;
     await Promise.all([flood, calling]);
@@ -255,12 +255,12 @@ describe('health probes', () => {
     fragile.forPath('/health', respond.json({}));
     const { model, upstreamIds } = await makePair({}, [{ baseUrl: fragile.baseUrl, options: { probe_path: '/health', probe_interval_ms: 1_000 } }]);
     const stateOf = async (): Promise<JsonValue> => (await pool.weir.admin<JsonValue>('GET', `/upstreams/${upstreamIds[0]}`)).state;
-    const waitForProbe = (status: string) => waitFor(async () => (await stateOf()).probe?.status === status, { what: `the probe to say ${status}`, timeoutMs: 15_000 });
+    const waitForProbe = (status: string) => waitFor(async () => (await stateOf()).probe?.status === status, { what: `the probe to say ${status}` });
     await waitForProbe('reachable');
     expect(fragile.calls.every(({ key, method }) => key === null && method === 'GET')).toBe(true);
     await fragile.stop();
     await waitForProbe('unreachable');
-    await waitFor(async () => (await stateOf()).breaker !== 'closed' && JSON.stringify(await stateOf()).includes('open'), { what: 'the breaker to open', timeoutMs: 8_000 });
+    await waitFor(async () => (await stateOf()).breaker !== 'closed' && JSON.stringify(await stateOf()).includes('open'), { what: 'the breaker to open' });
     const answer = await pool.chat(model);
     expect([answer.status, attempts(answer)]).toEqual([200, '1']);
     await fragile.start();

@@ -67,7 +67,7 @@ beforeAll(async () => {
   adminKey = (await scene.weir.admin<{ key: string }>('POST', `/users/${user.id}/keys`, {})).key;
   await makeCalls();
   rows = await waitForAllRows();
-}, 60_000);
+});
 afterAll(() => scene.stop());
 
 const weirOf = (index: number) => scene.weirs[index % scene.weirs.length];

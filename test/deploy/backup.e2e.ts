@@ -87,7 +87,7 @@ describe('a backup of an installation with a database of its own', () => {
     expect(asOwner.status).toBe(200);
     await again.stop();
     await Promise.all([source.drop(), target.drop()]);
-  }, 120_000);
+  });
 
   it('says which keys do not open where the key ring is another one', async () => {
     const target = await createTestDatabase({ empty: true });
@@ -123,5 +123,5 @@ describe('a backup of an embedded installation', () => {
     expect(second.output).not.toContain('shown this once');
     expect((await chat({ url: `http://127.0.0.1:${ports.PORT}` }, key, 'demo/echo')).status).toBe(200);
     await second.stop();
-  }, 120_000);
+  });
 });

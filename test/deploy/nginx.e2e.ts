@@ -20,7 +20,7 @@ beforeAll(async () => {
   nginx = await NginxServer.prepare({ WEIR_NODES: nodes.places.join(' ') });
   caller = new TlsCaller(nginx.url, await nginx.writeCertificate());
   await nginx.start();
-}, 60_000);
+});
 afterAll(async () => {
   await nginx.stop();
   await nodes.stop();

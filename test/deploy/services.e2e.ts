@@ -19,7 +19,7 @@ onLinux('the units of systemd', () => {
   beforeAll(async () => {
     analyze = await getProgram('systemd-analyze', 'systemd');
     folder = await mkdtemp(join(tmpdir(), 'weir-test-units-'));
-  }, 120_000);
+  });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('are understood by systemd, with a program, a user and a folder that this machine has', async () => {

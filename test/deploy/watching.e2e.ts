@@ -32,7 +32,7 @@ describe('the rules of Prometheus', () => {
       const { end, output } = await Program.run(promtool, args, { cwd: resolve('deploy/prometheus') });
       expect([args.join(' '), end?.code, output]).toEqual([args.join(' '), 0, expect.stringContaining('SUCCESS')]);
     }
-  }, 120_000);
+  });
 
   it('are each tested both ways, and explained in the handbook', async () => {
     const tests = parse(await readFile('deploy/prometheus/weir.rules.test.yml', 'utf8')) as { tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[] };
@@ -164,7 +164,7 @@ describe('the log', () => {
     await waitFor(() => documents.length >= 3, { what: 'the next document' });
     expect(documents).toEqual(expect.arrayContaining([{ level: 30, msg: 'first', requestId: 'one' }, { level: 30, msg: 'of another worker' }, { level: 50, msg: 'a "quoted" word: 100 %msg%' }]));
     expect([...indexes][0]).toMatch(/^weir-\d{4}\.\d{2}\.\d{2}$/);
-  }, 120_000);
+  });
 });
 
 /** A package of its own, which has no program. */

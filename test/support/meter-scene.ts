@@ -153,7 +153,7 @@ export class MeterScene {
         const [first] = await this.readBudgets(keyId);
         return first !== undefined && Number(first.held_usd) === 0 ? first : null;
       },
-      { what: 'nothing to be held any more', timeoutMs: 30_000 },
+      { what: 'nothing to be held any more' },
     );
     return Math.round(Number(budget.spent_usd) * USD);
   }

@@ -97,7 +97,7 @@ export class PoolScene {
         const view = await this.upstreamKey(upstreamId, keyId);
         return view.status === status ? view : null;
       },
-      { what: `the key to be ${status}`, timeoutMs: 5_000 },
+      { what: `the key to be ${status}` },
     );
   }
 

@@ -53,7 +53,7 @@ export class Program {
   }
 
   /** Once it has written something that matches; fails when it ends before. */
-  async waitForOutput(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
+  async waitForOutput(pattern: RegExp, timeoutMs = 90_000): Promise<RegExpExecArray> {
     const find = (): RegExpExecArray | null => pattern.exec(this.output);
     await waitFor(() => find() !== null || this.end !== null, { what: `${pattern} in what it writes`, timeoutMs });
     const found = find();

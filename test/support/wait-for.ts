@@ -13,7 +13,7 @@ export interface WaitOptions {
  */
 export async function waitFor<Value>(
   poll: () => Value | Promise<Value>,
-  { what = 'the condition', timeoutMs = 10_000, intervalMs = 20 }: WaitOptions = {},
+  { what = 'the condition', timeoutMs = 60_000, intervalMs = 20 }: WaitOptions = {},
 ): Promise<Exclude<Value, null | undefined | false>> {
   const deadline = performance.now() + timeoutMs;
   let lastError: unknown;

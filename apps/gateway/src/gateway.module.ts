@@ -64,7 +64,7 @@ export class GatewayModule {
     const vault = VaultModule.forRoot(parts.keyRing);
     const upstreams = joinUpstreamsWithVault(vault, parts);
     const alerts = AlertsModule.forRoot(parts.keyRing);
-    const idempotency = IdempotencyModule.forRoot(parts.keyRing);
+    const idempotency = IdempotencyModule.forRoot(parts.keyRing, parts.configuration.dependencyTimeoutMs);
     const latencies = new UpstreamLatencies();
     const adminModule = AdminModule.forRoot({
       imports: [AccessModule, vault, LedgerModule],
@@ -158,6 +158,7 @@ function joinMeter(imports: NonNullable<ModuleMetadata['imports']>, parts: Gatew
       return {
         redis,
         clock,
+        longestAdmissionMs: configuration.dependencyTimeoutMs,
         withoutRedis: {
           limits: configuration.limitsWithoutRedis,
           concurrency: configuration.concurrencyWithoutRedis,

@@ -40,7 +40,7 @@ describe('LedgerWriter, while PostgreSQL stops and comes back', () => {
         for (let row = 0; row < 50; row++, appended++) writer.append(toExampleRecord());
         await new Promise<void>((resolve) => setImmediate(resolve));
         // A pace that leaves the database a chance, whatever the machine.
-        if (writer.backlog > 20_000) await waitFor(() => writer.backlog < 20_000 || !isAppending, { timeoutMs: 20_000 });
+        if (writer.backlog > 20_000) await waitFor(() => writer.backlog < 20_000 || !isAppending);
       }
     })();
     for (let outage = 0; outage < 2; outage++) {
@@ -58,7 +58,7 @@ describe('LedgerWriter, while PostgreSQL stops and comes back', () => {
     expect(await readCounts()).toEqual({ rows: appended, requests: appended });
     expect(writer.refused).toEqual([]);
     await writer.close();
-  }, 60_000);
+  });
 
   it('leaves everything in the spool when it is closed during the outage, and the next start stores it', async () => {
     const before = await readCounts();

@@ -33,6 +33,6 @@ describe('the meter under faults', () => {
       if (failures.length > 0) throw new Error(`replay it with SIMULATION_SEED=${failures[0].seed}\n${await trace(failures[0].seed)}`);
       expect(runs).toBe(SEEDS);
     },
-    300_000,
+    900_000,
   );
 });

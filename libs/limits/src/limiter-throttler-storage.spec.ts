@@ -21,7 +21,7 @@ describe.each(['in-process', 'Redis'])('LimiterThrottlerStorage: %s', (where) =>
     const server = await createTestRedis();
     const redis = new Redis(server.url);
     await once(redis, 'ready');
-    const shared = new RedisSharedStore({ redis, clock: systemClock, scriptNowMs: () => nowMs });
+    const shared = new RedisSharedStore({ redis, clock: systemClock, timeoutMs: 10_000, scriptNowMs: () => nowMs });
     storage = new LimiterThrottlerStorage({ shared, clock });
     cleanUps.push(() => shared.close(), () => redis.disconnect(), () => server.close());
   });
@@ -70,7 +70,7 @@ describe.each(['in-process', 'Redis'])('LimiterThrottlerStorage: %s', (where) =>
 describe('LimiterThrottlerStorage without its Redis', () => {
   it('goes on in this process, even where requests would be refused', async () => {
     const redis = new Redis({ host: '127.0.0.1', port: 1, lazyConnect: true, enableOfflineQueue: false });
-    const shared = new RedisSharedStore({ redis, clock: systemClock });
+    const shared = new RedisSharedStore({ redis, clock: systemClock, timeoutMs: 10_000 });
     const storage = new LimiterThrottlerStorage({ shared, clock: systemClock });
     try {
       const hits = [];

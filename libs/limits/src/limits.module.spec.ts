@@ -52,7 +52,7 @@ describe('LimitsModule', () => {
   it('signs this process off when the application ends, and leaves the connection to its owner', async () => {
     const server = await createTestRedis();
     const redis = new Redis(server.url);
-    const application = await Test.createTestingModule({ imports: [LimitsModule.forRoot({ redis, clock: systemClock })] }).compile();
+    const application = await Test.createTestingModule({ imports: [LimitsModule.forRoot({ redis, clock: systemClock, longestAdmissionMs: 15_000 })] }).compile();
     try {
       expect(application.get(Meter).isShared).toBe(true);
       await waitFor(async () => (await redis.zcard('weir:processes')) === 1);

@@ -1,5 +1,6 @@
 import { type DynamicModule, Inject, type InjectionToken, Module, type ModuleMetadata, type OnApplicationShutdown } from '@nestjs/common';
 import { LimiterThrottlerStorage } from './limiter-throttler-storage';
+import { toRedisTimeoutMs } from './longest-admission';
 import { Meter, type MeterOptions } from './meter';
 import { type RedisClient } from './redis-client';
 import { RedisSharedStore } from './redis-shared-store';
@@ -7,8 +8,6 @@ import { RedisSharedStore } from './redis-shared-store';
 export interface LimitsModuleOptions extends Omit<MeterOptions, 'shared'> {
   /** Null: this is the only process, and the counters are its own. */
   readonly redis: RedisClient | null;
-  /** The longest that a request waits for Redis; 200 when absent. */
-  readonly redisTimeoutMs?: number;
   /** Called right before admissions are sent to Redis, to write down what must be on record before a hold is made. False: they are not sent. */
   readonly beforeSend?: () => boolean;
   /** Told once a change, for the log and a metric. */
@@ -56,8 +55,8 @@ export class LimitsModule implements OnApplicationShutdown {
 }
 
 /** A meter on Redis, or, without one, in this process alone. Close it when done. */
-export function openMeter({ redis, redisTimeoutMs, onAvailability, beforeSend, ...options }: LimitsModuleOptions): Meter {
-  const { clock } = options;
-  const shared = redis === null ? null : new RedisSharedStore({ redis, clock, timeoutMs: redisTimeoutMs, onAvailability, beforeSend });
+export function openMeter({ redis, onAvailability, beforeSend, ...options }: LimitsModuleOptions): Meter {
+  const { clock, longestAdmissionMs } = options;
+  const shared = redis === null ? null : new RedisSharedStore({ redis, clock, timeoutMs: toRedisTimeoutMs(longestAdmissionMs), onAvailability, beforeSend });
   return new Meter({ ...options, shared });
 }

@@ -6,6 +6,9 @@ import { startRedisProxy } from '../test/redis-proxy';
 import { type Meter } from './meter';
 import { type BudgetState, type LimitPlan } from './meter-store';
 
+/** For Redis that never answers: a second for each question. */
+const IMPATIENT = { longestAdmissionMs: 1_500 };
+
 const bench = new MeterBench();
 let url: string;
 let redis: Redis;
@@ -59,15 +62,13 @@ describe('Meter on Redis, among several processes', () => {
     expect(source.questions[0]).toMatchObject({ scope: 'key', subject: 'seeded', model: null, fromMs: 0, toMs: null, exceptRequestIds: [] });
   });
 
-  it('waits no longer than 300 ms for the ledger, and uses its late answer for the next request', async () => {
+  it('waits for the ledger no longer than an admission may take, and uses its late answer for the next request', async () => {
     const source = new SumSource(0);
     let answer: (nanos: number) => void = () => undefined;
     source.answer = () => new Promise((resolve) => (answer = resolve));
-    const meter = bench.open(redis, { budgetSource: source });
+    const meter = bench.open(redis, { budgetSource: source, ...IMPATIENT });
     const plan = toPlan(toBudget('slow', 1_000));
-    const startedMs = performance.now();
     await expect(meter.admit(plan, toDemand(100))).rejects.toMatchObject({ code: 'limits_unavailable', retryAfterMs: 1_000 });
-    expect(performance.now() - startedMs).toBeLessThan(600);
     answer(900);
     await waitFor(async () => (await meter.admit(plan, toDemand(100))).admitted);
     expect(source.questions).toHaveLength(1);
@@ -112,9 +113,7 @@ describe('Meter on a Redis that is away', () => {
     const [open, ending] = [getGrant(await meter.admit(budgets, toDemand(300))), getGrant(await meter.admit(budgets, toDemand(100)))];
     await waitFor(async () => (await client.exists('weir:processes')) === 1);
     await server.stop();
-    const startedMs = performance.now();
     await expect(async () => meter.admit(budgets, toDemand(100))).rejects.toMatchObject({ code: 'limits_unavailable', retryAfterMs: 1_000 });
-    expect(performance.now() - startedMs).toBeLessThan(600);
     const answers = await Promise.all(Array.from({ length: 20 }, async () => meter.admit(windows, toDemand())));
     expect(answers.filter(({ admitted }) => admitted)).toHaveLength(5);
     // A refused part takes nothing of the others.
@@ -124,7 +123,7 @@ describe('Meter on a Redis that is away', () => {
     expect(await meter.whenSettled(20)).toBe(false);
     expect(meter.oldestPendingSettleMs()).toBeGreaterThan(0);
     await server.start();
-    await waitFor(() => settled.length === 1, { timeoutMs: 20_000 });
+    await waitFor(() => settled.length === 1);
     expect(settled).toEqual([ending.requestId]);
     expect(await readBudget(meter, budgets)).toEqual({ spentNanos: 260, heldNanos: 300 });
     expect(source.questions.at(-1)?.exceptRequestIds).toEqual(expect.arrayContaining([open.requestId]));
@@ -157,7 +156,7 @@ describe('Meter on a Redis that is away', () => {
     await client.flushall();
     await expect(async () => meters[0].admit(plan, toDemand(400))).rejects.toMatchObject({ code: 'limits_unavailable' });
     await waitFor(async () => (await client.zcard(plan.keys[0])) === 2);
-    const answer = await waitFor(() => Promise.resolve(meters[1].admit(plan, toDemand(400))).catch(() => null), { timeoutMs: 10_000 });
+    const answer = await waitFor(() => Promise.resolve(meters[1].admit(plan, toDemand(400))).catch(() => null));
     expect(answer).toMatchObject({ admitted: false, refused: { limit: { kind: 'budget' }, used: 800 } });
     grants.forEach((grant, index) => meters[index].settle(grant, { tokens: 0, nanos: 100 }));
     await Promise.all(meters.map((meter) => meter.whenSettled(5_000)));
@@ -176,22 +175,24 @@ describe('Meter on a Redis that is away', () => {
     meter.landed(landed.requestId);
     source.answer = () => Promise.resolve(70);
     await client.flushall();
-    await waitFor(async () => (await readBudget(meter, plan))?.spentNanos === 140, { timeoutMs: 10_000 });
+    await waitFor(async () => (await readBudget(meter, plan))?.spentNanos === 140);
     expect(source.questions.at(-1)?.exceptRequestIds).toEqual([unlanded.requestId]);
   });
 
   it('answers in time when Redis hangs, and leaves nothing of what was not answered', async () => {
     const client = await bench.connect(server.url);
     await ageEpoch(client);
-    const meter = bench.open(client);
+    const meter = bench.open(client, IMPATIENT);
     const plan = toPlan(toLease('hung', 3), toBudget('hung', 1_000));
     getGrant(await meter.admit(plan, toDemand(100)));
     const other = await bench.connect(server.url);
-    await other.call('CLIENT', 'PAUSE', '800', 'ALL');
-    const startedMs = performance.now();
+    await other.call('CLIENT', 'PAUSE', '4000', 'ALL');
+    let isPaused = true;
+    const resumed = other.ping().then(() => (isPaused = false));
     const demand = toDemand(500);
     await expect(async () => meter.admit(plan, demand)).rejects.toMatchObject({ code: 'limits_unavailable' });
-    expect(performance.now() - startedMs).toBeLessThan(600);
+    expect(isPaused).toBe(true);
+    await resumed;
     expect(meter.isSettling(demand.requestId)).toBe(true);
     expect(await meter.whenSettled(10_000)).toBe(true);
     await waitFor(async () => (await readBudget(meter, plan))?.heldNanos === 100);
@@ -224,7 +225,7 @@ describe('Meter and how many processes there are', () => {
     await waitFor(async () => (await counter.zcard('weir:processes')) === 3);
     const proxy = await startRedisProxy(own.url);
     bench.closeLater(() => proxy.close());
-    const meter = bench.open(await bench.connect(proxy.url), { redisTimeoutMs: 50 });
+    const meter = bench.open(await bench.connect(proxy.url), IMPATIENT);
     await waitFor(() => meter.shared?.processCount === 4);
     proxy.silence();
     const answers = await Promise.all(Array.from({ length: 30 }, async () => meter.admit(toPlan(toWindow('share', 30)), toDemand())));
@@ -250,7 +251,7 @@ describe('Meter on a connection that is cut between command and answer', () => {
   it('charges once what was settled without an answer', async () => {
     const proxy = await startRedisProxy(url);
     bench.closeLater(() => proxy.close());
-    const meter = bench.open(await bench.connect(proxy.url));
+    const meter = bench.open(await bench.connect(proxy.url), IMPATIENT);
     const plan = toPlan(toBudget('cut', 1_000));
     const grants = await Promise.all(Array.from({ length: 5 }, async () => getGrant(await meter.admit(plan, toDemand(100)))));
     proxy.loseAnswers();
@@ -264,7 +265,7 @@ describe('Meter on a connection that is cut between command and answer', () => {
   it('takes back what was admitted without an answer', async () => {
     const proxy = await startRedisProxy(url);
     bench.closeLater(() => proxy.close());
-    const meter = bench.open(await bench.connect(proxy.url));
+    const meter = bench.open(await bench.connect(proxy.url), IMPATIENT);
     const plan = toPlan(toBudget('cut-admission', 1_000));
     getGrant(await meter.admit(plan, toDemand(100)));
     proxy.loseAnswers();
@@ -277,7 +278,7 @@ describe('Meter on a connection that is cut between command and answer', () => {
   it('replaces a silent connection and uses Redis again without a restart', async () => {
     const proxy = await startRedisProxy(url);
     bench.closeLater(() => proxy.close());
-    const meter = bench.open(await bench.connect(proxy.url));
+    const meter = bench.open(await bench.connect(proxy.url), IMPATIENT);
     const plan = toPlan(toWindow('silent', 100));
     expect((await meter.admit(plan, toDemand())).states[0].used).toBe(1);
     proxy.silence();

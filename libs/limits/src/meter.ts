@@ -10,13 +10,10 @@ import { toCounterPlan } from './to-counter-plan';
 import { LocalMeterStore } from './local-meter-store';
 import { type Admission, type BudgetLimit, type BudgetState, type Demand, type Grant, type LimitPlan, type MeterStore, type Settlement, type Unseeded } from './meter-store';
 import { type EpochBeat, type SharedStore } from './shared-store';
+import { LONGEST_ADMISSION_MS } from './longest-admission';
 import { systemTimers, type Timers } from './timers';
 import { DEFAULT_POLICIES, findRefusing, LimitShares, toUnavailable, type WithoutRedisPolicies } from './without-redis';
 
-/** An admission that has to ask the ledger waits for so long in all. */
-const LONGEST_ADMISSION_MS = 300;
-/** More than the store itself waits for Redis. */
-const MOST_OF_AN_ADMISSION_MS = 250;
 const BEAT_EVERY_MS = 1_000;
 /** Of a process's clock against that of Redis. In the first three seconds of an epoch no hold is made, so nothing is mistaken. */
 const LARGEST_SKEW_MS = 1_500;
@@ -30,6 +27,8 @@ export interface MeterOptions {
   /** The counters that processes share; null: this is the only process, and the counters are its own. */
   readonly shared: SharedStore | null;
   readonly clock: Clock;
+  /** The longest that an admission waits, for whatever it has to ask; `LONGEST_ADMISSION_MS` when absent. */
+  readonly longestAdmissionMs?: number;
   readonly withoutRedis?: Partial<WithoutRedisPolicies>;
   /** Null or absent: a budget whose counter is missing begins with nothing spent. */
   readonly budgetSource?: BudgetSource | null;
@@ -77,6 +76,7 @@ export class Meter {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #policies: WithoutRedisPolicies;
+  readonly #longestAdmissionMs: number;
   readonly #local: LocalMeterStore;
   readonly #store: MeterStore;
   readonly #shares = new LimitShares();
@@ -100,6 +100,7 @@ export class Meter {
     this.#clock = clock;
     this.#timers = options.timers ?? systemTimers;
     this.#policies = { ...DEFAULT_POLICIES, ...options.withoutRedis };
+    this.#longestAdmissionMs = options.longestAdmissionMs ?? LONGEST_ADMISSION_MS;
     this.#local = new LocalMeterStore({ clock });
     this.#store = shared?.store ?? this.#local;
     this.#epoch = shared === null ? null : new EpochWatch({ shared, clock, onEpoch: (beat, isFirst) => this.#onEpoch(beat, isFirst) });
@@ -203,12 +204,12 @@ export class Meter {
     return this.#keeper.queue.whenEmpty(timeoutMs);
   }
 
-  /** All limits of a plan, for people; budgets are counted from the ledger where nobody has, if that takes no longer than 300 ms. */
+  /** All limits of a plan, for people; budgets are counted from the ledger where nobody has, if that takes no longer than an admission may. */
   async use(plan: LimitPlan, demand: Demand = NOTHING): Promise<PlanUse> {
     let budgets = await this.#readBudgets(plan);
     const missing = listMissingBudgets(plan, budgets);
     if (missing.length > 0 && this.#isAvailable()) {
-      await atMost(this.#timers, LONGEST_ADMISSION_MS, this.#seeder.seed(plan, missing));
+      await atMost(this.#timers, this.#longestAdmissionMs, this.#seeder.seed(plan, missing));
       budgets = await this.#readBudgets(plan);
     }
     const isKept = (this.#isAvailable() && listMissingBudgets(plan, budgets).length === 0) || this.#mayAdmitHere(plan);
@@ -288,8 +289,8 @@ export class Meter {
     }
     const { losses } = this.#keeper;
     const asked = shared.store.admit(plan, demand);
-    const leftMs = isLate ? this.#leftMs(startedMs) : LONGEST_ADMISSION_MS;
-    const answer = leftMs > MOST_OF_AN_ADMISSION_MS ? asked : atMost(this.#timers, leftMs, Promise.resolve(asked));
+    // The store itself waits for no more than a part of an admission.
+    const answer = isLate ? atMost(this.#timers, this.#leftMs(startedMs), Promise.resolve(asked)) : asked;
     if (answer instanceof Promise) return answer.then((told) => this.#takeAsked(told, shared, plan, demand, losses, startedMs));
     return this.#takeAsked(answer, shared, plan, demand, losses, startedMs);
   }
@@ -331,7 +332,7 @@ export class Meter {
   }
 
   #leftMs(startedMs: number | null): number {
-    return startedMs === null ? LONGEST_ADMISSION_MS : LONGEST_ADMISSION_MS - (this.#clock.monotonicMs() - startedMs);
+    return startedMs === null ? this.#longestAdmissionMs : this.#longestAdmissionMs - (this.#clock.monotonicMs() - startedMs);
   }
 
   #mayAdmitHere(plan: LimitPlan): boolean {

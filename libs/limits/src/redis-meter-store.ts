@@ -30,12 +30,10 @@ import {
 import { type RedisClient } from './redis-client';
 import { ScriptGather } from './script-gather';
 
-const DEFAULT_TIMEOUT_MS = 200;
-
 export interface RedisMeterOptions {
   readonly redis: RedisClient;
-  /** The longest that anything waits for Redis; 200 when absent. */
-  readonly timeoutMs?: number;
+  /** The longest that anything waits for Redis. */
+  readonly timeoutMs: number;
   /** Told once a batch that was not answered in time, or failed: a code such as `timeout`, `connection`, `READONLY`. */
   readonly onTrouble?: (reason: string) => void;
   /**
@@ -58,7 +56,7 @@ export class RedisMeterStore implements MeterStore {
   constructor(options: RedisMeterOptions) {
     this.#gather = new ScriptGather({
       redis: options.redis,
-      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      timeoutMs: options.timeoutMs,
       scriptNowMs: options.scriptNowMs,
       onTrouble: options.onTrouble ?? (() => undefined),
       beforeSend: options.beforeSend,

@@ -8,13 +8,11 @@ import { RedisEpoch } from './redis-epoch';
 import { RedisMeterStore } from './redis-meter-store';
 import { type EpochBeat, type SharedStore } from './shared-store';
 
-const DEFAULT_TIMEOUT_MS = 200;
-
 export interface RedisSharedStoreOptions {
   readonly redis: RedisClient;
   readonly clock: Clock;
-  /** The longest that a request waits for Redis; 200 when absent. */
-  readonly timeoutMs?: number;
+  /** The longest that a request waits for Redis. */
+  readonly timeoutMs: number;
   /** Called right before admissions are sent, to write down what must be on record before a hold is made. False: they are not sent. */
   readonly beforeSend?: () => boolean;
   /** Told once a change, for the log and a metric. */
@@ -36,7 +34,7 @@ export class RedisSharedStore implements SharedStore {
 
   constructor(options: RedisSharedStoreOptions) {
     const { redis, clock } = options;
-    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#timeoutMs = options.timeoutMs;
     this.#heartbeat = new ProcessHeartbeat(redis);
     this.#epoch = new RedisEpoch(redis);
     this.#availability = new RedisAvailability({

@@ -35,6 +35,7 @@ describe('loadConfiguration', () => {
       workers: 1,
       corsOrigins: [],
       defaultRpm: 60,
+      dependencyTimeoutMs: 300,
       defaultRpd: 1000,
       limitsWithoutRedis: 'local',
       concurrencyWithoutRedis: 'local',

@@ -87,6 +87,8 @@ export interface Configuration {
   readonly concurrencyWithoutRedis: 'local' | 'refuse';
   /** The same for budgets: `local` counts only while this is the only process. */
   readonly budgetsWithoutRedis: 'local' | 'refuse';
+  /** The longest that a call waits for Redis and PostgreSQL to be admitted, and once more for an `Idempotency-Key`. */
+  readonly dependencyTimeoutMs: number;
   /** What a call is charged whose caller left before its answer was there: its worst case, its prompt, or nothing. */
   readonly abortedCallCharge: 'estimate' | 'input' | 'none';
   /** The spool takes no new work beyond this. */
@@ -181,6 +183,7 @@ const VARIABLES = z.object({
   LIMITS_WITHOUT_REDIS: z.enum(['local', 'refuse'], 'must be local or refuse').default('local'),
   CONCURRENCY_WITHOUT_REDIS: z.enum(['local', 'refuse'], 'must be local or refuse').default('local'),
   BUDGETS_WITHOUT_REDIS: z.enum(['local', 'refuse'], 'must be local or refuse').default('refuse'),
+  DEPENDENCY_TIMEOUT_MS: integer(50, 60_000).default(300),
   ABORTED_CALL_CHARGE: z.enum(['estimate', 'input', 'none'], 'must be estimate, input or none').default('input'),
   SPOOL_MAX_BYTES: size().default(1024 * MEGABYTE),
   SPOOL_FSYNC_MS: integer(0, 60_000).default(50),
@@ -257,6 +260,7 @@ export function loadConfiguration(environment: NodeJS.ProcessEnv): Configuration
     limitsWithoutRedis: variables.LIMITS_WITHOUT_REDIS,
     concurrencyWithoutRedis: variables.CONCURRENCY_WITHOUT_REDIS,
     budgetsWithoutRedis: variables.BUDGETS_WITHOUT_REDIS,
+    dependencyTimeoutMs: variables.DEPENDENCY_TIMEOUT_MS,
     abortedCallCharge: variables.ABORTED_CALL_CHARGE,
     spoolMaxBytes: variables.SPOOL_MAX_BYTES,
     spoolFsyncMs: variables.SPOOL_FSYNC_MS,

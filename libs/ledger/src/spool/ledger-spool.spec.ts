@@ -278,7 +278,7 @@ describe('LedgerWriter and its spool', () => {
     expect(seen.size).toBe(rows);
     await writer.close();
     expect(readdirSync(join(directory.path, 'spool'))).toEqual([]);
-  }, 60_000);
+  });
 
   it('loses a row alone that is damaged in the spool before it was stored, and says so', async () => {
     const door = createDoor(new UsageInserter(database.url));

@@ -15,12 +15,12 @@ const RETENTION_MS = 24 * 3_600_000;
 export class IdempotencyModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(@Inject(Idempotency) private readonly idempotency: Idempotency) {}
 
-  static forRoot(ring: KeyRing): DynamicModule {
+  static forRoot(ring: KeyRing, databaseTimeoutMs: number): DynamicModule {
     const idempotency = {
       provide: Idempotency,
       inject: [DATA_SOURCE, LOGGER],
       useFactory: (dataSource: DataSource, logger: Logger) =>
-        new Idempotency({ store: new IdempotencyStore(dataSource, { leaseMs: LEASE_MS, retentionMs: RETENTION_MS }), ring, logger }),
+        new Idempotency({ store: new IdempotencyStore(dataSource, { leaseMs: LEASE_MS, retentionMs: RETENTION_MS }), ring, logger, databaseTimeoutMs }),
     };
     return { module: IdempotencyModule, providers: [idempotency], exports: [Idempotency] };
   }

@@ -273,19 +273,17 @@ describe('Idempotency', () => {
     capture.abandon();
   });
 
-  it('refuses with 503 in 300 ms while PostgreSQL does not answer, and leaves the key free', async () => {
+  it('refuses with 503 while PostgreSQL does not answer in time, and leaves the key free', async () => {
     const idempotency = open({ databaseTimeoutMs: 300 });
     const blocker = dataSource.createQueryRunner();
     await blocker.connect();
     await blocker.startTransaction();
     await blocker.query('LOCK TABLE idempotency_records IN ACCESS EXCLUSIVE MODE');
-    const startedMs = performance.now();
     await expect(begin(idempotency)).rejects.toMatchObject({ code: 'database_unavailable', status: 503, retryAfterMs: 1000 });
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
     await blocker.commitTransaction();
     await blocker.release();
     // What was waiting takes the key now, for a request that was refused, and must give it back.
-    await waitFor(async () => (await codeOf(begin(idempotency))) === 'none', { what: 'the key to be free', timeoutMs: 5_000 });
+    await waitFor(async () => (await codeOf(begin(idempotency))) === 'none', { what: 'the key to be free' });
     expect(lines).toEqual([expect.stringContaining('cannot be read or written'), expect.stringContaining('again')]);
   });
 

@@ -41,7 +41,7 @@ export interface IdempotencyOptions {
   readonly ring: KeyRing;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   /** How long a request waits for PostgreSQL before it is refused. */
-  readonly databaseTimeoutMs?: number;
+  readonly databaseTimeoutMs: number;
   readonly heartbeatMs?: number;
   /** Between two tries to store an answer while PostgreSQL is away. */
   readonly storeRetryMs?: number;
@@ -52,7 +52,6 @@ export interface IdempotencyOptions {
 }
 
 const MEGABYTE = 1024 * 1024;
-const DATABASE_TIMEOUT_MS = 300;
 const HEARTBEAT_MS = 20_000;
 const STORE_RETRY_MS = 1_000;
 const RETRY_AFTER_MS = 1_000;
@@ -146,7 +145,7 @@ export class Idempotency {
       ignore,
     );
     try {
-      const found = await inTime(asked, this.options.databaseTimeoutMs ?? DATABASE_TIMEOUT_MS);
+      const found = await inTime(asked, this.options.databaseTimeoutMs);
       this.noteReachable(null);
       return found;
     } catch (error) {
