@@ -63,6 +63,14 @@ describe('backup', () => {
     expect((await readdir(join(folder, 'backups'))).sort()).toEqual(['weir-2026-11-20T031700Z.backup', 'weir-2026-11-21T031700Z.backup']);
   });
 
+  it('leaves out work under way, which would be done once more', async () => {
+    await source.query(`INSERT INTO mesh_jobs (id, organization_id, model, request, expires_at) VALUES ('mesh_${'0'.repeat(32)}', '018f0000-0000-7000-8000-000000000001', 'm', 'sealed', now() + interval '1 day')`);
+    expect(await makeBackup(SEALED())).toBe(SUCCEEDED);
+    expect(await run((input) => restore(input), target, [await findBackup(), ...SEALED()])).toBe(SUCCEEDED);
+    const rows = await target.query('SELECT (SELECT count(*) FROM mesh_jobs)::integer AS jobs, (SELECT count(*) FROM users)::integer AS users');
+    expect(rows).toEqual([{ jobs: 0, users: 1 }]);
+  });
+
   it('refuses a wrong command line, and files with secrets in a backup that is not encrypted', async () => {
     expect(await run(backup, source, [])).toBe(WRONG_USAGE);
     expect(await makeBackup(['--include', join(folder, 'passphrase')])).toBe(WRONG_USAGE);

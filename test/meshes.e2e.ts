@@ -1,5 +1,6 @@
 import { Gate, respond, type SimulatorCall, stall } from '@weir/testing';
 import { MeterScene, USD } from './support/meter-scene';
+import { S3Simulator } from './support/s3-simulator';
 import { waitFor } from './support/wait-for';
 import { addKey, addModel, addUpstream, waitForModel, type Weir } from './support/weir';
 
@@ -327,6 +328,47 @@ describe('meshes over two processes', () => {
     const [{ request }] = await scene.query<{ request: Buffer }>('SELECT request FROM mesh_jobs WHERE id = $1', [made.id]);
     expect(request.includes(PNG) || request.includes(PNG.toString('base64'))).toBe(false);
     await ask(scene.weir, own.key, 'DELETE', `/v1/meshes/${made.id}`);
+  });
+});
+
+describe('meshes over two machines that share a bucket and no disk', () => {
+  const KEYS = { accessKeyId: 'AKIAWEIR', secretAccessKey: 'canary-secret', region: 'us-east-1' };
+  let scene: MeterScene;
+  let bucket: S3Simulator;
+  let own: { id: string; key: string };
+
+  beforeAll(async () => {
+    bucket = await S3Simulator.start('weir-files', KEYS);
+    const environment = { VOICE_STORE: 's3', VOICE_S3_BUCKET: 'weir-files', VOICE_S3_ENDPOINT: bucket.endpoint, VOICE_S3_ACCESS_KEY_ID: KEYS.accessKeyId, VOICE_S3_SECRET_ACCESS_KEY: KEYS.secretAccessKey };
+    scene = await MeterScene.start({ processes: 2, diskEach: true, environment });
+    await addModels(scene);
+    own = await makeKey(scene);
+  });
+  afterAll(async () => {
+    await scene.stop();
+    await bucket.stop();
+  });
+
+  it('are given out by both, and deleted by either', async () => {
+    const bytes = glb(300_000);
+    scene.simulator.forPath('/generate', mesh(bytes));
+    const made = await make(scene.weir, own.key, { model: TRELLIS, image: URI });
+    await until(scene.weir, own.key, made, 'completed');
+    for (const weir of scene.weirs) expect(await content(weir, own.key, made)).toEqual({ status: 200, type: 'model/gltf-binary', bytes });
+    expect([...bucket.objects.keys()]).toEqual([expect.stringMatching(new RegExp(`^voices/meshes/[0-9a-f-]{36}/${made.id}\\.[0-9a-f-]{36}\\.glb$`))]);
+    expect((await ask(scene.weirs[1], own.key, 'DELETE', `/v1/meshes/${made.id}`)).status).toBe(200);
+    expect([...bucket.objects.keys()]).toEqual([]);
+    expect((await content(scene.weirs[0], own.key, made)).status).toBe(404);
+  });
+
+  it('are 503 with Retry-After while the bucket is away, and there again after', async () => {
+    scene.simulator.forPath('/generate', mesh());
+    const made = await make(scene.weir, own.key, { model: TRELLIS, image: URI });
+    await until(scene.weir, own.key, made, 'completed');
+    bucket.failWith = 503;
+    expect(await ask<{ error: { code: string } }>(scene.weirs[1], own.key, 'GET', `/v1/meshes/${made.id}/content`)).toMatchObject({ status: 503, body: { error: { code: 'no_upstream_available' } } });
+    bucket.failWith = null;
+    expect((await content(scene.weirs[1], own.key, made)).bytes).toEqual(glb());
   });
 });
 

@@ -1,6 +1,6 @@
 import { type Client } from 'pg';
 import { type ArchiveRecord } from './archive-record';
-import { findTableOrder, LEFT_OUT } from './find-table-order';
+import { findTableOrder, LEFT_OUT, WITHOUT_ROWS } from './find-table-order';
 
 const ROWS_AT_ONCE = 500;
 
@@ -30,7 +30,7 @@ export async function* dumpDatabase(client: Client, at: Date): AsyncGenerator<Ar
     for (const name of await findTableOrder(client)) {
       const [table] = (await client.query<TableRow>(TABLE, [name])).rows;
       yield { kind: 'table', ...table };
-      yield* dumpRows(client, table);
+      if (!WITHOUT_ROWS.includes(name)) yield* dumpRows(client, table);
     }
     yield* dumpSequences(client);
   } finally {

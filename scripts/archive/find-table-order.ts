@@ -3,6 +3,9 @@ import { type Client } from 'pg';
 /** What processes tell each other of changes is of no use to another database: its transactions have other numbers. */
 export const LEFT_OUT: readonly string[] = ['migrations', 'snapshot_changes'];
 
+/** Work under way: done since the backup, it would be done, and charged, once more. Backups of before have its rows, and are taken as they are. */
+export const WITHOUT_ROWS: readonly string[] = ['mesh_jobs'];
+
 export interface Reference {
   readonly from: string;
   readonly to: string;

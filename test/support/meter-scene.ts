@@ -33,13 +33,17 @@ export class MeterScene {
     private readonly closers: (() => Promise<unknown>)[],
   ) {}
 
-  static async start(options: { readonly processes?: number; readonly withRedis?: boolean; readonly environment?: WeirOptions['environment'] } = {}): Promise<MeterScene> {
+  /** @param options `diskEach`: as on several machines, none sees the data folder of another */
+  static async start(options: { readonly processes?: number; readonly withRedis?: boolean; readonly environment?: WeirOptions['environment']; readonly diskEach?: boolean } = {}): Promise<MeterScene> {
     const database = await createTestDatabase();
     const redis = options.withRedis === false ? null : await createTestRedis();
     const simulator = await new UpstreamSimulator().start();
     const closers = [() => simulator.stop(), () => database.drop(), () => redis?.close() ?? Promise.resolve()];
     const scene = new MeterScene(database, redis, simulator, closers);
-    for (let index = 0; index < (options.processes ?? 1); index++) await scene.startWeir(options.environment);
+    for (let index = 0; index < (options.processes ?? 1); index++) {
+      const disk = join(scene.dataDirectory, options.diskEach === true ? String(index) : '');
+      await scene.startWeir({ ...options.environment, WEIR_DATA_DIR: disk });
+    }
     await scene.whenRedisIsTrusted();
     return scene;
   }

@@ -1,7 +1,7 @@
 /**
  * platform owns what Weir stands on and what every other lib is handed: the configuration, the
  * data folder, PostgreSQL (its own or the operator's) and the feed of changes in it, Redis, the
- * log and the metrics.
+ * store of files (a folder or any S3-compatible store), the log and the metrics.
  */
 export * from './database';
 export * from './embedded-postgres/embedded-postgres';
@@ -26,3 +26,7 @@ export * from './delete-in-batches';
 export * from './folder-lock';
 export * from './database-server';
 export * from './is-public-address';
+export { BlobMissing, type BlobPlace, type BlobStore, storeUnavailable } from './blobs/blob-store';
+export { type BlobConfiguration, type BlobKind, createBlobStore } from './blobs/create-blob-store';
+export { DiskBlobStore } from './blobs/disk-blob-store';
+export { sweepOrphans } from './blobs/sweep-orphans';

@@ -1,12 +1,9 @@
 import { type DynamicModule, Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { type Clock } from '@weir/kernel';
-import { CLOCK, CONFIGURATION, type Configuration, DATA_SOURCE, LOGGER } from '@weir/platform';
-import { join } from 'node:path';
+import { type BlobConfiguration, type BlobKind, CLOCK, CONFIGURATION, type Configuration, createBlobStore, DATA_SOURCE, LOGGER } from '@weir/platform';
 import { type Logger } from 'pino';
 import { type DataSource } from 'typeorm';
-import { DiskVoiceStore } from './disk-voice-store';
-import { S3VoiceStore } from './s3-voice-store';
-import { type VoiceStore } from './voice-store';
+import { isVoiceId, type VoiceId } from './voice';
 import { VoiceTable } from './voice-table';
 import { Voices } from './voices';
 
@@ -36,25 +33,18 @@ export class VoicesModule implements OnApplicationBootstrap, OnApplicationShutdo
   }
 }
 
-export type VoicesConfiguration = Pick<Configuration, 'voiceStore' | 'voicesPerOrganization' | 'maxUploadBytes' | 'dataDirectory'>;
+const RECORDINGS: BlobKind<VoiceId> = { diskFolder: 'voices', s3Prefix: '', isName: isVoiceId };
+
+export type VoicesConfiguration = BlobConfiguration & Pick<Configuration, 'voicesPerOrganization' | 'maxUploadBytes'>;
 
 /** As the module makes them, for scripts. Reaches nothing yet; whoever makes them closes them. */
 export async function createVoices(configuration: VoicesConfiguration, dataSource: DataSource, clock: Clock, logger: Pick<Logger, 'info' | 'warn'>): Promise<Voices> {
   return new Voices({
     table: new VoiceTable(dataSource),
-    store: await createVoiceStore(configuration),
+    store: await createBlobStore(configuration, RECORDINGS),
     clock,
     logger,
     maxBytes: Math.min(configuration.maxUploadBytes, MOST_BYTES),
     maxPerOrganization: configuration.voicesPerOrganization,
   });
-}
-
-async function createVoiceStore({ voiceStore, dataDirectory }: VoicesConfiguration): Promise<VoiceStore> {
-  switch (voiceStore.kind) {
-    case 'disk':
-      return new DiskVoiceStore(join(dataDirectory, 'voices'));
-    case 's3':
-      return S3VoiceStore.create(voiceStore);
-  }
 }

@@ -1,5 +1,5 @@
 import { newId, type OrganizationId, type ProxyKeyId } from '@weir/kernel';
-import { createDataSource } from '@weir/platform';
+import { type BlobStore, createDataSource, DiskBlobStore } from '@weir/platform';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,9 +8,7 @@ import { Readable } from 'node:stream';
 import { type DataSource } from 'typeorm';
 import { createTestDatabase, startPrivatePostgres, type TestDatabase } from '../../../test/support/postgres';
 import { insertRow } from '@weir/testing';
-import { DiskVoiceStore } from './disk-voice-store';
-import { newVoiceId, type Voice, type VoiceId } from './voice';
-import { type VoiceStore } from './voice-store';
+import { isVoiceId, newVoiceId, type Voice, type VoiceId } from './voice';
 import { VoiceTable } from './voice-table';
 import { type VoiceOwner, Voices, type VoicesOptions } from './voices';
 
@@ -55,7 +53,7 @@ async function addOwner(): Promise<VoiceOwner> {
 function makeVoices(options: Partial<VoicesOptions> = {}): Voices {
   return new Voices({
     table: new VoiceTable(dataSource),
-    store: new DiskVoiceStore(root),
+    store: new DiskBlobStore(root, isVoiceId),
     clock: { nowMs: () => nowMs++, monotonicMs: () => nowMs },
     logger: { info: () => undefined, warn: (...about: unknown[]) => void warnings.push(String(about[1])) },
     maxBytes: 1_000_000,
@@ -251,8 +249,8 @@ describe('Voices after a crash', () => {
 
   it('keeps the row gone when the file cannot be deleted, and sweeps it later', async () => {
     const { id } = await add('Ann');
-    const disk = new DiskVoiceStore(root);
-    const stuck: VoiceStore = Object.assign(Object.create(disk) as VoiceStore, { delete: () => Promise.reject(new Error('read-only')) });
+    const disk = new DiskBlobStore(root, isVoiceId);
+    const stuck: BlobStore<VoiceId> = Object.assign(Object.create(disk) as BlobStore<VoiceId>, { delete: () => Promise.reject(new Error('read-only')) });
     await makeVoices({ store: stuck }).delete(ours.organizationId, id);
     expect([await makeVoices().find(ours.organizationId, id), await files()]).toEqual([null, [id]]);
     await age(id, NOW_MS - 2 * HOUR_MS);
@@ -271,7 +269,7 @@ describe('Voices after a crash', () => {
     expect(await files()).toEqual([]);
     voices.close();
     await writeFile(join(root, 'file'), '');
-    expect(await makeVoices({ store: new DiskVoiceStore(join(root, 'file')) }).sweep()).toBe(0);
+    expect(await makeVoices({ store: new DiskBlobStore(join(root, 'file'), isVoiceId) }).sweep()).toBe(0);
     expect(warnings).toEqual([expect.stringContaining('could not look for recordings')]);
   });
 });

@@ -1,12 +1,11 @@
 import { type Clock, type OrganizationId, type ProxyKeyId, WeirError } from '@weir/kernel';
+import { BlobMissing, type BlobStore, sweepOrphans } from '@weir/platform';
 import { type Logger } from 'pino';
 import { type Readable } from 'node:stream';
 import { type AudioMediaType } from './audio-type';
 import { type VoiceFields } from './parse-voice-fields';
 import { SampleStream } from './sample-stream';
-import { sweepOrphans } from './sweep-orphans';
 import { newVoiceId, type Voice, type VoiceId, voiceNotFound } from './voice';
-import { VoiceFileMissing, type VoiceStore } from './voice-store';
 import { tooManyVoices, type VoiceTable } from './voice-table';
 
 /** A recording in the store that is no voice yet. */
@@ -31,7 +30,7 @@ export interface VoicePage {
 
 export interface VoicesOptions {
   readonly table: VoiceTable;
-  readonly store: VoiceStore;
+  readonly store: BlobStore<VoiceId>;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   /** Of one recording. */
@@ -86,7 +85,7 @@ export class Voices {
     const sample = await SampleStream.begin(content, announced, maxBytes);
     const id = newVoiceId(clock.nowMs());
     try {
-      await store.put({ folder: await table.getFolder(), id }, sample.content, signal);
+      await store.put({ folder: await table.getFolder(), name: id }, sample.content, signal);
     } catch (error) {
       this.noteUnavailable(error);
       throw error;
@@ -141,13 +140,13 @@ export class Voices {
    */
   async open({ id, bytes }: Pick<Voice, 'id' | 'bytes'>, signal?: AbortSignal): Promise<Readable> {
     try {
-      const opened = await this.options.store.open({ folder: await this.options.table.getFolder(), id }, signal);
+      const opened = await this.options.store.open({ folder: await this.options.table.getFolder(), name: id }, signal);
       if (opened.bytes === bytes) return opened.content;
       opened.content.destroy();
       throw new Error(`the file of ${id} has ${opened.bytes} bytes, but ${bytes} were stored`);
     } catch (error) {
       this.noteUnavailable(error);
-      if (!(error instanceof VoiceFileMissing)) throw error;
+      if (!(error instanceof BlobMissing)) throw error;
       this.options.logger.warn({ voiceId: id }, 'a voice has no file in the voice store; it was deleted just now, or the store lost it');
       throw voiceNotFound();
     }
@@ -176,7 +175,12 @@ export class Voices {
   async sweep(): Promise<number> {
     const { table, store, clock, logger, orphanGraceMs = HOUR_MS } = this.options;
     try {
-      const swept = await sweepOrphans(table, store, clock.nowMs() - orphanGraceMs);
+      const swept = await sweepOrphans({
+        store,
+        folder: await table.getFolder(),
+        beforeMs: clock.nowMs() - orphanGraceMs,
+        findUnknown: (ids) => table.findUnknown(ids),
+      });
       if (swept > 0) logger.info({ swept }, 'deleted recordings that belong to no voice');
       return swept;
     } catch (error) {
@@ -187,7 +191,7 @@ export class Voices {
 
   private async deleteFile(id: VoiceId): Promise<void> {
     try {
-      await this.options.store.delete({ folder: await this.options.table.getFolder(), id });
+      await this.options.store.delete({ folder: await this.options.table.getFolder(), name: id });
     } catch (error) {
       this.options.logger.warn({ err: error, voiceId: id }, 'a recording could not be deleted; it is swept later');
     }

@@ -1,108 +1,96 @@
 import { isUuid, WeirError } from '@weir/kernel';
-import { isErrno, toErrorCode } from '@weir/platform';
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Readable } from 'node:stream';
+import { BlobMissing, type BlobStore, sweepOrphans } from '@weir/platform';
+import { Readable } from 'node:stream';
 import { isMeshId, type MeshFile } from './mesh-job';
 
-const RETRY_AFTER_MS = 5_000;
+declare const brand: unique symbol;
+/** The name of a mesh's file: its job, and the run that made it. */
+export type MeshFileName = string & { readonly [brand]: 'MeshFileName' };
 
-/** Meshes as files in a folder of this machine, readable to their owner alone. Named by Weir's own ids, never by anything a caller wrote. */
+type MeshPlace = Pick<MeshFile, 'id' | 'runId'>;
+
+/** The rows that files belong to. */
+export interface MeshRows {
+  /** The installation's own folder in any store. */
+  getFolder(): Promise<string>;
+  /** Which of the places no job's run has, neither one under way nor one that made the mesh. */
+  findUnknown(places: readonly MeshPlace[]): Promise<readonly MeshPlace[]>;
+}
+
+const RETRY_AFTER_MS = 5_000;
+/** A file without a row is a run's that writes it for so long at least. */
+const ORPHAN_GRACE_MS = 3_600_000;
+const NAME = /^(mesh_[0-9a-f]{32})\.([0-9a-f-]{36})\.glb$/;
+
+export function isMeshFileName(value: unknown): value is MeshFileName {
+  return typeof value === 'string' && isUuid(NAME.exec(value)?.[2]);
+}
+
+/** The files of meshes, in the store that all processes of the installation share. */
 export class MeshFiles {
-  /** @param root absolute; made when there is none */
-  constructor(private readonly root: string) {}
+  constructor(
+    private readonly store: BlobStore<MeshFileName>,
+    private readonly rows: MeshRows,
+  ) {}
 
   /**
    * Writes a mesh whole or not at all, and durably.
-   * @throws WeirError no_upstream_available when the disk does not take it
+   * @throws WeirError no_upstream_available when the store does not take it
    */
-  async write(place: Omit<MeshFile, 'bytes'>, bytes: Buffer): Promise<void> {
-    const path = this.toPath(place);
-    const unfinished = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-    try {
-      await mkdir(this.root, { recursive: true, mode: 0o700 });
-      await writeDurably(unfinished, bytes);
-      await rename(unfinished, path);
-      // Without this the new name itself may be lost when the power goes.
-      await syncFolder(this.root);
-    } catch (error) {
-      await rm(unfinished, { force: true }).catch(() => undefined);
-      throw toUnavailable(error);
-    }
+  async write(place: MeshPlace, bytes: Buffer): Promise<void> {
+    const folder = await this.rows.getFolder();
+    await this.store.put({ folder, name: toName(place) }, Readable.from([bytes], { objectMode: false }));
   }
 
   /** @throws WeirError no_upstream_available when it is not there, or not whole */
   async open(place: MeshFile): Promise<Readable> {
-    let file: FileHandle | null = null;
     try {
-      file = await open(this.toPath(place), 'r');
-      const { size } = await file.stat();
-      if (size !== place.bytes) throw unavailable(`the file of ${place.id} has ${size} bytes and not ${place.bytes}`);
-      return file.createReadStream();
+      const { content, bytes } = await this.store.open({ folder: await this.rows.getFolder(), name: toName(place) });
+      if (bytes === place.bytes) return content;
+      content.destroy();
+      throw unavailable(`the file of ${place.id} has ${bytes} bytes and not ${place.bytes}`);
     } catch (error) {
-      await file?.close();
-      throw toUnavailable(error);
+      throw error instanceof BlobMissing ? unavailable(error.message) : error;
     }
   }
 
-  /** Never throws: what stays is swept by its age. */
-  async delete(place: Omit<MeshFile, 'bytes'>): Promise<void> {
-    await rm(this.toPath(place), { force: true }).catch(() => undefined);
+  /** Never throws: what stays is swept. */
+  async delete(place: MeshPlace): Promise<void> {
+    const name = toName(place);
+    await this.rows
+      .getFolder()
+      .then((folder) => this.store.delete({ folder, name }))
+      .catch(() => undefined);
   }
 
   /**
-   * Deletes the files that were written before a time, whole or not. By their age alone: what nobody
-   * needs after so long is nobody's, whichever installation has written it.
+   * Deletes the files that no job has any more, and what unfinished writes have left.
    * @returns how many
+   * @throws WeirError no_upstream_available or database_unavailable
    */
-  async sweep(beforeMs: number): Promise<number> {
-    let deleted = 0;
-    try {
-      for await (const { name } of await opendir(this.root)) {
-        const path = join(this.root, name);
-        if (!isMeshId(name.split('.', 1)[0]) || (await stat(path)).mtimeMs >= beforeMs) continue;
-        await rm(path, { force: true });
-        deleted += 1;
-      }
-    } catch (error) {
-      // Another process may be at the same files.
-      if (!isErrno(error, 'ENOENT')) throw toUnavailable(error);
-    }
-    return deleted;
+  async sweep(nowMs: number): Promise<number> {
+    return sweepOrphans({
+      store: this.store,
+      folder: await this.rows.getFolder(),
+      beforeMs: nowMs - ORPHAN_GRACE_MS,
+      findUnknown: async (names) => (await this.rows.findUnknown(names.flatMap(toPlace))).map(toName),
+    });
   }
 
-  private toPath({ id, runId }: Omit<MeshFile, 'bytes'>): string {
-    if (!isMeshId(id) || !isUuid(runId)) throw new TypeError('not the place of a mesh');
-    return join(this.root, `${id}.${runId}.glb`);
+  close(): void {
+    this.store.close();
   }
 }
 
-async function writeDurably(path: string, bytes: Buffer): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+function toName({ id, runId }: MeshPlace): MeshFileName {
+  const name = `${id}.${runId}.glb`;
+  if (!isMeshFileName(name)) throw new TypeError('not the place of a mesh');
+  return name;
 }
 
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-function toUnavailable(error: unknown): unknown {
-  if (error instanceof WeirError) return error;
-  const code = toErrorCode(error);
-  // What has no code of the system is a mistake of ours and must be seen as one.
-  return code === null ? error : unavailable(`disk: ${code}`);
+function toPlace(name: MeshFileName): MeshPlace[] {
+  const [, id, runId] = NAME.exec(name) ?? [];
+  return isMeshId(id) ? [{ id, runId }] : [];
 }
 
 /** @param detail for the log */

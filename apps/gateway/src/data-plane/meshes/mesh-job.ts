@@ -44,7 +44,7 @@ export interface Mesh {
   readonly expiresAtMs: number;
 }
 
-/** A completed mesh on the disk. */
+/** A completed mesh in the store. */
 export interface MeshFile {
   readonly id: MeshId;
   /** The run that made it: two runs of one job never write the same file. */

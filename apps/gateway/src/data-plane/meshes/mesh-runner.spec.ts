@@ -26,6 +26,9 @@ let isAway: boolean;
 let owned: ReadonlySet<string> | null;
 let runs: { job: ClaimedMesh; isCalledOff: boolean; end: () => void }[];
 let putBack: [OwnedMesh, number, boolean][];
+let renewals: number;
+let tableSweeps: number;
+let sweepFiles: () => Promise<number>;
 let runner: MeshRunner;
 
 const answer = <Value>(value: Value): Promise<Value> => (isAway ? Promise.reject(new Error('away')) : Promise.resolve(value));
@@ -34,16 +37,22 @@ function makeRoad(): Road {
   const table = {
     times: { leaseMs: LEASE_MS, waitMs: 1, retentionMs: 1 },
     claim: (runId: string) => answer(due-- > 0 ? makeJob(runId) : null),
-    renew: (jobs: OwnedMesh[]) => answer(owned ?? new Set(jobs.map((job) => job.runId))),
+    renew: (jobs: OwnedMesh[]) => {
+      renewals += 1;
+      return answer(owned ?? new Set(jobs.map((job) => job.runId)));
+    },
     putBack: (job: OwnedMesh, afterMs: number, counts: boolean) => {
       putBack.push([job, afterMs, counts]);
       return answer(true);
     },
     failOverdue: () => answer(undefined),
-    sweep: () => answer(0),
+    sweep: () => {
+      tableSweeps += 1;
+      return answer(0);
+    },
   };
   const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs };
-  return { clock, meshes: { table, files: { sweep: () => Promise.resolve(0) }, watcher: null } } as unknown as Road;
+  return { clock, meshes: { table, files: { sweep: () => sweepFiles() }, watcher: null } } as unknown as Road;
 }
 
 function makeJob(runId: string): ClaimedMesh {
@@ -52,6 +61,7 @@ function makeJob(runId: string): ClaimedMesh {
 
 beforeEach(() => {
   [nowMs, due, isAway, owned, runs, putBack] = [0, 0, false, null, [], []];
+  [renewals, tableSweeps, sweepFiles] = [0, 0, () => Promise.resolve(0)];
   runMeshMock.mockImplementation((_meshes, job, call) => {
     const ended = Promise.withResolvers<void>();
     const run = { job, isCalledOff: false, end: ended.resolve };
@@ -97,6 +107,25 @@ describe('what works on meshes', () => {
     nowMs += LEASE_MS * 0.9;
     await waitFor(() => runner.openRuns === 0);
     expect(runs[0].isCalledOff).toBe(true);
+  });
+
+  it('goes on renewing while the store of files hangs, and sweeps one at a time', async () => {
+    let sweeps = 0;
+    sweepFiles = () => {
+      sweeps += 1;
+      return new Promise(() => undefined);
+    };
+    due = 1;
+    runner.start();
+    await waitFor(() => runs.length === 1);
+    for (let step = 0; step < 4; step++) {
+      nowMs += LEASE_MS / 2;
+      const before = renewals;
+      await waitFor(() => renewals > before);
+    }
+    nowMs += 3_600_000;
+    await waitFor(() => tableSweeps === 2);
+    expect([sweeps, runner.openRuns, runs[0].isCalledOff]).toEqual([1, 1, false]);
   });
 
   it('puts back what runs when it stops, and takes nothing any more', async () => {

@@ -33,8 +33,6 @@ const WRITE_RETRY_MS = 1_000;
 const WRITE_TRIES = 300;
 const SWEEP_MS = 10 * 60_000;
 const OVERDUE_MS = 10_000;
-/** Files outlive their rows by so much, so that none is taken from under who still reads it. */
-const FILE_MARGIN_MS = 3_600_000;
 
 const LATE = { code: 'request_timeout', message: 'The mesh has waited too long for its turn.' };
 const ABANDONED = { code: 'internal_error', message: 'The process that made the mesh has ended each time that it was tried.' };
@@ -53,6 +51,7 @@ export class MeshRunner implements MeshWatcher {
   private sweptMs = -Infinity;
   private overdueMs = -Infinity;
   private isReachable = true;
+  private sweeping: Promise<void> | null = null;
   private readonly endings = new Set<Promise<void>>();
 
   constructor(private readonly options: MeshRunnerOptions) {}
@@ -217,9 +216,18 @@ export class MeshRunner implements MeshWatcher {
     }
     if (nowMs - this.sweptMs < SWEEP_MS) return;
     this.sweptMs = nowMs;
-    const { road } = this.options;
     await this.table.sweep();
-    await road.meshes.files.sweep(road.clock.nowMs() - this.table.times.retentionMs - FILE_MARGIN_MS);
+    // A store that hangs must not hold up the heartbeat.
+    this.sweeping ??= this.sweepFiles().finally(() => (this.sweeping = null));
+  }
+
+  private async sweepFiles(): Promise<void> {
+    const { road, logger } = this.options;
+    try {
+      await road.meshes.files.sweep(road.clock.nowMs());
+    } catch (error) {
+      if (!this.isStopping) logger.warn({ err: error, detail: error instanceof WeirError ? error.detail : null }, 'files of meshes could not be swept; tried again in ten minutes');
+    }
   }
 
   private get table() {

@@ -155,6 +155,18 @@ describe('a job', () => {
     expect(await dataSource.query('SELECT id FROM mesh_jobs')).toEqual([{ id: open }]);
   });
 
+  it('is known by the run that owns it or made its mesh, and by no other', async () => {
+    const [done, open, failed] = [await add(), await add(), await add()];
+    const [completing, running, failing] = [await mustClaim(), await mustClaim(), await mustClaim()];
+    expect([completing.id, running.id, failing.id]).toEqual([done, open, failed]);
+    await table.complete(completing, 1);
+    await table.fail(failing, ERROR);
+    const ofNobody = [{ id: done, runId: running.runId }, { id: failed, runId: failing.runId }, { id: newMeshId(1), runId: uuidV7(1) }];
+    expect(await table.findUnknown([completing, running, ...ofNobody])).toEqual(ofNobody);
+    expect(await table.findUnknown([])).toEqual([]);
+    expect(await table.getFolder()).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
   it('outlives its key, and says that it is gone', async () => {
     await add();
     await dataSource.query('DELETE FROM proxy_keys WHERE id = $1', [ours.keyId]);

@@ -73,6 +73,8 @@ const INTERVAL = (parameter: string): string => `now() + ${parameter}::double pr
  * @throws WeirError database_unavailable from each method, when PostgreSQL does not answer
  */
 export class MeshTable {
+  private folder: string | null = null;
+
   constructor(
     private readonly dataSource: DataSource,
     readonly times: MeshTimes,
@@ -189,6 +191,25 @@ export class MeshTable {
        WHERE (status = 'queued' AND expires_at <= now()) OR (status = 'in_progress' AND lease_until <= now() AND attempts >= $5)`,
       [late.code, late.message, abandoned.code, abandoned.message, MOST_RUNS, this.times.retentionMs],
     );
+  }
+
+  /** The folder of this installation in any store of files: voices and meshes have the same. */
+  async getFolder(): Promise<string> {
+    if (this.folder !== null) return this.folder;
+    const [row]: { id: string }[] = await this.query('SELECT id FROM voice_folder', []);
+    if (row === undefined) throw new Error('the table voice_folder has lost its row; restore it from a backup');
+    this.folder = row.id;
+    return row.id;
+  }
+
+  /** Which of the runs own no job: neither one under way nor one that they completed. */
+  async findUnknown(runs: readonly OwnedMesh[]): Promise<OwnedMesh[]> {
+    const rows: { id: MeshId; run_id: string }[] = await this.query(
+      `SELECT stored.id, stored.run_id FROM unnest($1::text[], $2::uuid[]) AS stored (id, run_id)
+       WHERE NOT EXISTS (SELECT FROM mesh_jobs AS job WHERE job.id = stored.id AND job.run_id = stored.run_id AND job.status IN ('in_progress', 'completed'))`,
+      [runs.map(({ id }) => id), runs.map(({ runId }) => runId)],
+    );
+    return rows.map((row) => ({ id: row.id, runId: row.run_id }));
   }
 
   /** Forgets what is no longer kept, batch by batch; of several processes one does it. @returns how many */

@@ -1,10 +1,9 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type Clock } from '@weir/kernel';
-import { CLOCK, CONFIGURATION, type Configuration, DATA_SOURCE } from '@weir/platform';
+import { type BlobKind, CLOCK, CONFIGURATION, type Configuration, createBlobStore, DATA_SOURCE } from '@weir/platform';
 import { type KeyRing } from '@weir/vault';
-import { join } from 'node:path';
 import { type DataSource } from 'typeorm';
-import { MeshFiles } from './mesh-files';
+import { isMeshFileName, type MeshFileName, MeshFiles } from './mesh-files';
 import { MeshTable } from './mesh-table';
 import { Meshes } from './meshes';
 
@@ -17,21 +16,29 @@ const WAIT_MS = 24 * HOUR_MS;
 /** From the end of a job. */
 const RETENTION_MS = 24 * HOUR_MS;
 
-/** Needs PlatformModule. What works on the meshes is the MeshRunner, which needs the road and is started with the listener. */
+const FILES: BlobKind<MeshFileName> = { diskFolder: 'meshes', s3Prefix: 'meshes/', isName: isMeshFileName };
+
+/**
+ * Needs PlatformModule. What works on the meshes is the MeshRunner, which needs the road, is started with
+ * the listener, and is stopped before this is closed.
+ */
 @Module({})
-export class MeshesModule {
+export class MeshesModule implements OnApplicationShutdown {
+  constructor(@Inject(Meshes) private readonly meshes: Meshes) {}
+
   static forRoot(ring: KeyRing): DynamicModule {
     const meshes = {
       provide: Meshes,
       inject: [CONFIGURATION, DATA_SOURCE, CLOCK],
-      useFactory: ({ dataDirectory }: Configuration, dataSource: DataSource, clock: Clock) =>
-        new Meshes({
-          table: new MeshTable(dataSource, { leaseMs: LEASE_MS, waitMs: WAIT_MS, retentionMs: RETENTION_MS }),
-          files: new MeshFiles(join(dataDirectory, 'meshes')),
-          ring,
-          clock,
-        }),
+      useFactory: async (configuration: Configuration, dataSource: DataSource, clock: Clock) => {
+        const table = new MeshTable(dataSource, { leaseMs: LEASE_MS, waitMs: WAIT_MS, retentionMs: RETENTION_MS });
+        return new Meshes({ table, files: new MeshFiles(await createBlobStore(configuration, FILES), table), ring, clock });
+      },
     };
     return { module: MeshesModule, providers: [meshes], exports: [Meshes] };
+  }
+
+  onApplicationShutdown(): void {
+    this.meshes.files.close();
   }
 }

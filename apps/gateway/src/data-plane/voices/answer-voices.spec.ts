@@ -242,7 +242,7 @@ describe('/v1/audio/voices', () => {
     const { id } = (await add()).body;
     const unreachable = { kind: 's3', endpoint: 'http://127.0.0.1:1', bucket: 'weir', region: 'x', credentials: S3_KEYS, prefix: '', pathStyle: true } as const;
     road = makeRoad(await makeVoices(unreachable));
-    expect(await add({ name: 'Bob' })).toMatchObject({ status: 503, body: { error: { message: 'The voice store cannot be reached now.' } } });
+    expect(await add({ name: 'Bob' })).toMatchObject({ status: 503, body: { error: { message: 'The store of files cannot be reached now.' } } });
     expect((await call('GET', '/v1/audio/voices')).body.data).toMatchObject([{ id }]);
     road.voices.close();
     road = makeRoad(await makeVoices({ kind: 'disk' }));

@@ -19,7 +19,7 @@ const LEAST_PART_BYTES = 5 * 1024 * 1024;
 const PAGE = 3;
 
 /**
- * As much of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/) as a voice store asks for, with
+ * As much of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/) as a store of files asks for, with
  * the signature of every request checked. Listings come in pages of three.
  */
 export class S3Simulator {

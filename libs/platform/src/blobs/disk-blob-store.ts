@@ -1,19 +1,21 @@
-import { isErrno, toErrorCode } from '@weir/platform';
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Readable } from 'node:stream';
-import { isVoiceId } from './voice';
-import { type OpenedFile, storeUnavailable, type StoredFile, toPutError, toStoreName, VoiceFileMissing, type VoicePlace, type VoiceStore } from './voice-store';
+import { isErrno, toErrorCode } from '../is-error';
+import { BlobMissing, type BlobPlace, type BlobStore, type IsBlobName, type OpenedBlob, storeUnavailable, type StoredBlob, toPutError, toStoreName } from './blob-store';
 
 const UNFINISHED = '.tmp';
 
-/** Voices as files in a folder of this machine, readable to their owner alone. */
-export class DiskVoiceStore implements VoiceStore {
+/** A folder of this machine, or of one that it shares; readable to its owner alone. */
+export class DiskBlobStore<Name extends string> implements BlobStore<Name> {
   /** @param root absolute; made when there is none */
-  constructor(private readonly root: string) {}
+  constructor(
+    private readonly root: string,
+    private readonly isName: IsBlobName<Name>,
+  ) {}
 
-  async put(place: VoicePlace, content: Readable, signal?: AbortSignal): Promise<void> {
+  async put(place: BlobPlace<Name>, content: Readable, signal?: AbortSignal): Promise<void> {
     const path = this.toPath(place);
     const unfinished = `${path}.${randomBytes(6).toString('hex')}${UNFINISHED}`;
     try {
@@ -29,7 +31,7 @@ export class DiskVoiceStore implements VoiceStore {
     }
   }
 
-  async open(place: VoicePlace, signal?: AbortSignal): Promise<OpenedFile> {
+  async open(place: BlobPlace<Name>, signal?: AbortSignal): Promise<OpenedBlob> {
     let file: FileHandle | null = null;
     try {
       file = await open(this.toPath(place), 'r');
@@ -37,19 +39,19 @@ export class DiskVoiceStore implements VoiceStore {
       return { content: file.createReadStream({ ...(signal === undefined ? {} : { signal }) }), bytes: size };
     } catch (error) {
       await file?.close();
-      throw isErrno(error, 'ENOENT') ? new VoiceFileMissing(place.id) : toUnavailable(error);
+      throw isErrno(error, 'ENOENT') ? new BlobMissing(place.name) : toUnavailable(error);
     }
   }
 
-  async delete(place: VoicePlace): Promise<void> {
+  async delete(place: BlobPlace<Name>): Promise<void> {
     await rm(this.toPath(place), { force: true }).catch(rethrowUnavailable);
   }
 
-  async *list(folder: string): AsyncGenerator<StoredFile> {
+  async *list(folder: string): AsyncGenerator<StoredBlob<Name>> {
     for await (const name of this.readNames(folder)) {
-      if (!isVoiceId(name)) continue;
+      if (!this.isName(name)) continue;
       const storedAtMs = await this.findChangedAtMs(folder, name);
-      if (storedAtMs !== null) yield { id: name, storedAtMs };
+      if (storedAtMs !== null) yield { name, storedAtMs };
     }
   }
 
@@ -87,8 +89,8 @@ export class DiskVoiceStore implements VoiceStore {
     }
   }
 
-  private toPath(place: VoicePlace): string {
-    return join(this.root, toStoreName(place));
+  private toPath(place: BlobPlace<Name>): string {
+    return join(this.root, toStoreName(place, this.isName));
   }
 }
 

@@ -1,53 +1,55 @@
 import { WeirError } from '@weir/kernel';
-import { isErrno } from '@weir/platform';
 import { type Readable } from 'node:stream';
-import { isVoiceId, type VoiceId } from './voice';
+import { isErrno } from '../is-error';
 
-/** Where a voice's file lies: Weir's own ids, never anything a caller wrote. */
-export interface VoicePlace {
+/** What a store's files may be called: Weir's own ids, never anything a caller wrote. */
+export type IsBlobName<Name extends string> = (value: unknown) => value is Name;
+
+/** Where a file lies. */
+export interface BlobPlace<Name extends string> {
   /** The installation's own folder: what another database knows is never touched. A UUID. */
   readonly folder: string;
-  readonly id: VoiceId;
+  readonly name: Name;
 }
 
-export interface StoredFile {
-  readonly id: VoiceId;
+export interface StoredBlob<Name extends string> {
+  readonly name: Name;
   /** By the store's clock. */
   readonly storedAtMs: number;
 }
 
-export interface OpenedFile {
+export interface OpenedBlob {
   readonly content: Readable;
   readonly bytes: number;
 }
 
 /**
- * The files of voices. Every call ends in time; when the store cannot do it, with the WeirError of
- * `storeUnavailable`.
+ * Files that every process of an installation can reach. Every call ends in time; when the store
+ * cannot do it, with the WeirError of `storeUnavailable`.
  */
-export interface VoiceStore {
+export interface BlobStore<Name extends string> {
   /**
    * Stores a file whole or not at all, and durably. An error of `content` comes out as it is.
    * @param signal ends it at once; nothing is stored then
    */
-  put(place: VoicePlace, content: Readable, signal?: AbortSignal): Promise<void>;
-  /** @throws VoiceFileMissing */
-  open(place: VoicePlace, signal?: AbortSignal): Promise<OpenedFile>;
+  put(place: BlobPlace<Name>, content: Readable, signal?: AbortSignal): Promise<void>;
+  /** @throws BlobMissing */
+  open(place: BlobPlace<Name>, signal?: AbortSignal): Promise<OpenedBlob>;
   /** Also of a file that is not there. */
-  delete(place: VoicePlace): Promise<void>;
+  delete(place: BlobPlace<Name>): Promise<void>;
   /** Every file that is whole, in any order. */
-  list(folder: string): AsyncIterable<StoredFile>;
+  list(folder: string): AsyncIterable<StoredBlob<Name>>;
   /** Throws away what a `put` that began before `beforeMs` and never ended has left. @returns how many */
   dropUnfinished(folder: string, beforeMs: number): Promise<number>;
   /** Ends its connections. */
   close(): void;
 }
 
-/** There is a voice, but its recording is not in the store. */
-export class VoiceFileMissing extends Error {
-  constructor(id: VoiceId) {
-    super(`the voice store holds no file of ${id}`);
-    this.name = 'VoiceFileMissing';
+/** Somebody knows of a file that is not in the store. */
+export class BlobMissing extends Error {
+  constructor(name: string) {
+    super(`the store holds no file ${name}`);
+    this.name = 'BlobMissing';
   }
 }
 
@@ -66,11 +68,11 @@ const FOLDER = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** @param detail for the log: what the system said, without addresses and keys */
 export function storeUnavailable(detail: string): WeirError {
-  return new WeirError('no_upstream_available', { message: 'The voice store cannot be reached now.', retryAfterMs: RETRY_AFTER_MS, detail });
+  return new WeirError('no_upstream_available', { message: 'The store of files cannot be reached now.', retryAfterMs: RETRY_AFTER_MS, detail });
 }
 
-/** `<folder>/<id>`: the last look before it becomes part of a path. */
-export function toStoreName({ folder, id }: VoicePlace): string {
-  if (!FOLDER.test(folder) || !isVoiceId(id)) throw new TypeError('not the place of a voice');
-  return `${folder}/${id}`;
+/** `<folder>/<name>`: the last look before it becomes part of a path. */
+export function toStoreName<Name extends string>({ folder, name }: BlobPlace<Name>, isName: IsBlobName<Name>): string {
+  if (!FOLDER.test(folder) || !isName(name)) throw new TypeError('not the place of a file');
+  return `${folder}/${name}`;
 }

@@ -1,10 +1,9 @@
 import { type Secret } from '@weir/kernel';
-import { toErrorCode } from '@weir/platform';
 import { type ListMultipartUploadsCommandInput, type ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3';
 import { Readable } from 'node:stream';
+import { toErrorCode } from '../is-error';
+import { BlobMissing, type BlobPlace, type BlobStore, type IsBlobName, type OpenedBlob, storeUnavailable, type StoredBlob, toPutError, toStoreName } from './blob-store';
 import { S3Upload } from './s3-upload';
-import { isVoiceId, type VoiceId } from './voice';
-import { type OpenedFile, storeUnavailable, type StoredFile, toPutError, toStoreName, VoiceFileMissing, type VoicePlace, type VoiceStore } from './voice-store';
 
 // Types only: the package itself is loaded when a store is made, because most installations have none.
 type S3Sdk = typeof import('@aws-sdk/client-s3');
@@ -35,17 +34,18 @@ const TIMEOUTS: S3Timeouts = { connectMs: 3_000, requestMs: 30_000, callMs: 20_0
 /** One retry: who uploads waits for it. */
 const MAX_ATTEMPTS = 2;
 
-/** Voices as objects of any S3-compatible store. */
-export class S3VoiceStore implements VoiceStore {
+/** Objects of any S3-compatible store. */
+export class S3BlobStore<Name extends string> implements BlobStore<Name> {
   private constructor(
     private readonly sdk: S3Sdk,
     private readonly client: S3Client,
     private readonly options: S3Options,
+    private readonly isName: IsBlobName<Name>,
     private readonly timeouts: S3Timeouts,
   ) {}
 
   /** Connects to nothing yet. */
-  static async create(options: S3Options, timeouts: S3Timeouts = TIMEOUTS): Promise<S3VoiceStore> {
+  static async create<Name extends string>(options: S3Options, isName: IsBlobName<Name>, timeouts: S3Timeouts = TIMEOUTS): Promise<S3BlobStore<Name>> {
     const sdk = await import('@aws-sdk/client-s3');
     const { endpoint, region, credentials, pathStyle } = options;
     const client = new sdk.S3Client({
@@ -59,10 +59,10 @@ export class S3VoiceStore implements VoiceStore {
       ...(endpoint === null ? {} : { endpoint }),
       ...(credentials === null ? {} : { credentials: { accessKeyId: credentials.accessKeyId, secretAccessKey: credentials.secretAccessKey.expose() } }),
     });
-    return new S3VoiceStore(sdk, client, options, timeouts);
+    return new S3BlobStore(sdk, client, options, isName, timeouts);
   }
 
-  async put(place: VoicePlace, content: Readable, signal?: AbortSignal): Promise<void> {
+  async put(place: BlobPlace<Name>, content: Readable, signal?: AbortSignal): Promise<void> {
     const target = { Bucket: this.options.bucket, Key: this.toKey(place) };
     const gone = new AbortController();
     const abort = (): void => gone.abort();
@@ -85,7 +85,7 @@ export class S3VoiceStore implements VoiceStore {
     }
   }
 
-  async open(place: VoicePlace, signal?: AbortSignal): Promise<OpenedFile> {
+  async open(place: BlobPlace<Name>, signal?: AbortSignal): Promise<OpenedBlob> {
     const asked = { Bucket: this.options.bucket, Key: this.toKey(place) };
     // Only until the answer begins: it may be read for longer than a call may take.
     const deadline = new AbortController();
@@ -96,27 +96,27 @@ export class S3VoiceStore implements VoiceStore {
       if (!(Body instanceof Readable) || ContentLength === undefined) throw storeUnavailable('s3: an answer without a length');
       return { content: Body, bytes: ContentLength };
     } catch (error) {
-      if (error instanceof this.sdk.NoSuchKey) throw new VoiceFileMissing(place.id);
+      if (error instanceof this.sdk.NoSuchKey) throw new BlobMissing(place.name);
       throw signal?.aborted === true ? signal.reason : toUnavailable(error);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async delete(place: VoicePlace): Promise<void> {
+  async delete(place: BlobPlace<Name>): Promise<void> {
     const asked = { Bucket: this.options.bucket, Key: this.toKey(place) };
     await this.call((abortSignal) => this.client.send(new this.sdk.DeleteObjectCommand(asked), { abortSignal }));
   }
 
-  async *list(folder: string): AsyncGenerator<StoredFile> {
+  async *list(folder: string): AsyncGenerator<StoredBlob<Name>> {
     const prefix = this.toPrefix(folder);
     let token: string | undefined;
     do {
       const asked = { Bucket: this.options.bucket, Prefix: prefix, ...(token === undefined ? {} : { ContinuationToken: token }) };
       const page = await this.call((abortSignal) => this.client.send(new this.sdk.ListObjectsV2Command(asked), { abortSignal }));
       for (const { Key, LastModified } of page.Contents ?? []) {
-        const id = toId(prefix, Key);
-        if (id !== null && LastModified !== undefined) yield { id, storedAtMs: LastModified.getTime() };
+        const name = this.toName(prefix, Key);
+        if (name !== null && LastModified !== undefined) yield { name, storedAtMs: LastModified.getTime() };
       }
       token = page.NextContinuationToken;
     } while (token !== undefined);
@@ -132,7 +132,7 @@ export class S3VoiceStore implements VoiceStore {
       const asked: ListMultipartUploadsCommandInput = { Bucket, Prefix, KeyMarker: page?.NextKeyMarker, UploadIdMarker: page?.NextUploadIdMarker };
       page = await this.call<ListMultipartUploadsCommandOutput>((abortSignal) => this.client.send(new this.sdk.ListMultipartUploadsCommand(asked), { abortSignal }));
       for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
-        if (toId(Prefix, Key) === null || Initiated === undefined || Initiated.getTime() >= beforeMs) continue;
+        if (this.toName(Prefix, Key) === null || Initiated === undefined || Initiated.getTime() >= beforeMs) continue;
         await this.call((abortSignal) => this.client.send(new this.sdk.AbortMultipartUploadCommand({ Bucket, Key, UploadId }), { abortSignal }));
         dropped += 1;
       }
@@ -156,14 +156,14 @@ export class S3VoiceStore implements VoiceStore {
     return `${this.options.prefix}${folder}/`;
   }
 
-  private toKey(place: VoicePlace): string {
-    return this.options.prefix + toStoreName(place);
+  private toKey(place: BlobPlace<Name>): string {
+    return this.options.prefix + toStoreName(place, this.isName);
   }
-}
 
-function toId(prefix: string, key: string | undefined): VoiceId | null {
-  const id = key?.slice(prefix.length);
-  return isVoiceId(id) ? id : null;
+  private toName(prefix: string, key: string | undefined): Name | null {
+    const name = key?.slice(prefix.length);
+    return this.isName(name) ? name : null;
+  }
 }
 
 /** The SDK's errors carry the request and its answer: only the name and the status go on. */

@@ -9,12 +9,17 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { waitFor } from '../../../test/support/wait-for';
-import { S3Simulator } from '../test/s3-simulator';
-import { DiskVoiceStore } from './disk-voice-store';
-import { type S3Options, S3VoiceStore } from './s3-voice-store';
-import { newVoiceId, type VoiceId } from './voice';
-import { VoiceFileMissing, type VoiceStore } from './voice-store';
+import { S3Simulator } from '../../../../test/support/s3-simulator';
+import { waitFor } from '../../../../test/support/wait-for';
+import { BlobMissing, type BlobStore } from './blob-store';
+import { DiskBlobStore } from './disk-blob-store';
+import { type S3Options, S3BlobStore } from './s3-blob-store';
+import { sweepOrphans } from './sweep-orphans';
+
+type FileName = `file_${string}`;
+
+const isFileName = (value: unknown): value is FileName => typeof value === 'string' && /^file_[0-9a-f]{32}$/.test(value);
+const newFileName = (): FileName => `file_${randomUUID().replaceAll('-', '')}`;
 
 const MEGABYTE = 1024 * 1024;
 const KEYS = { accessKeyId: 'AKIAWEIR', secretAccessKey: 'canary-secret', region: 'eu-test-1' };
@@ -22,10 +27,10 @@ const TIMEOUTS = { connectMs: 2000, requestMs: 2000, callMs: 4000 };
 
 /** A store with what a test must see of it from outside. */
 interface Bench {
-  readonly store: VoiceStore;
+  readonly store: BlobStore<FileName>;
   /** Names of everything that the store keeps, finished or not. */
   names(): Promise<string[]>;
-  age(id: VoiceId, storedAtMs: number): Promise<void>;
+  age(name: FileName, storedAtMs: number): Promise<void>;
   /** Leaves behind what a process leaves that dies in a `put`. */
   leaveUnfinished(storedAtMs: number): Promise<void>;
   /** From now on nothing can be stored. */
@@ -37,14 +42,14 @@ let folder: string;
 let bench: Bench;
 
 async function makeDisk(): Promise<Bench> {
-  const root = await mkdtemp(join(tmpdir(), 'weir-voices-'));
-  const inside = join(root, 'voices');
+  const root = await mkdtemp(join(tmpdir(), 'weir-blobs-'));
+  const inside = join(root, 'files');
   return {
-    store: new DiskVoiceStore(inside),
+    store: new DiskBlobStore(inside, isFileName),
     names: async () => (await readdir(inside, { recursive: true, withFileTypes: true }).catch(() => [])).filter((entry) => entry.isFile()).map(({ name }) => name),
-    age: (id, storedAtMs) => utimes(join(inside, folder, id), storedAtMs / 1000, storedAtMs / 1000),
+    age: (name, storedAtMs) => utimes(join(inside, folder, name), storedAtMs / 1000, storedAtMs / 1000),
     leaveUnfinished: async (storedAtMs) => {
-      const path = join(inside, folder, `${newVoiceId(1)}.abcdef.tmp`);
+      const path = join(inside, folder, `${newFileName()}.abcdef.tmp`);
       await writeFile(path, 'half');
       await utimes(path, storedAtMs / 1000, storedAtMs / 1000);
     },
@@ -58,23 +63,23 @@ async function makeDisk(): Promise<Bench> {
 
 function toOptions(endpoint: string, secret = KEYS.secretAccessKey): S3Options {
   const credentials = { accessKeyId: KEYS.accessKeyId, secretAccessKey: new Secret(secret) };
-  return { endpoint, bucket: 'weir-voices', region: KEYS.region, credentials, prefix: "it's here/", pathStyle: true };
+  return { endpoint, bucket: 'weir-files', region: KEYS.region, credentials, prefix: "it's here/", pathStyle: true };
 }
 
 async function makeS3(): Promise<Bench & { simulator: S3Simulator }> {
-  const simulator = await S3Simulator.start('weir-voices', KEYS);
-  const store = await S3VoiceStore.create(toOptions(simulator.endpoint), TIMEOUTS);
-  const toKey = (id: string): string => `it's here/${folder}/${id}`;
+  const simulator = await S3Simulator.start('weir-files', KEYS);
+  const store = await S3BlobStore.create(toOptions(simulator.endpoint), isFileName, TIMEOUTS);
+  const toKey = (name: string): string => `it's here/${folder}/${name}`;
   return {
     store,
     simulator,
     names: () => Promise.resolve([...simulator.objects.keys(), ...[...simulator.uploads.values()].map(({ key }) => `${key}.unfinished`)].map((key) => key.slice(toKey('').length))),
-    age: (id, storedAtMs) => {
-      simulator.objects.set(toKey(id), { ...simulator.objects.get(toKey(id))!, storedAtMs });
+    age: (name, storedAtMs) => {
+      simulator.objects.set(toKey(name), { ...simulator.objects.get(toKey(name))!, storedAtMs });
       return Promise.resolve();
     },
     leaveUnfinished: (storedAtMs) => {
-      simulator.uploads.set(randomUUID(), { key: toKey(newVoiceId(1)), initiatedAtMs: storedAtMs, parts: new Map() });
+      simulator.uploads.set(randomUUID(), { key: toKey(newFileName()), initiatedAtMs: storedAtMs, parts: new Map() });
       return Promise.resolve();
     },
     breakDown: () => simulator.stop(),
@@ -99,10 +104,10 @@ function toStream(bytes: Buffer, piece = 60_000): Readable {
   );
 }
 
-async function listAll(store: VoiceStore): Promise<string[]> {
-  const ids: string[] = [];
-  for await (const { id } of store.list(folder)) ids.push(id);
-  return ids.sort();
+async function listAll(store: BlobStore<FileName>): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of store.list(folder)) names.push(name);
+  return names.sort();
 }
 
 beforeEach(() => {
@@ -113,19 +118,19 @@ afterEach(() => bench.end());
 describe.each([
   ['disk', makeDisk],
   ['S3', makeS3],
-])('a voice store on %s', (_kind, make) => {
+])('a store of files on %s', (_kind, make) => {
   beforeEach(async () => {
     bench = await make();
   });
 
   it.each([['one byte', 1], ['some', 100_000], ['exactly two parts', 10 * MEGABYTE], ['two parts and a byte', 10 * MEGABYTE + 1]])('gives back what it was given: %s', async (_what, bytes) => {
     const content = randomBytes(bytes);
-    const place = { folder, id: newVoiceId(1) };
+    const place = { folder, name: newFileName() };
     await bench.store.put(place, toStream(content));
     const opened = await bench.store.open(place);
     expect(opened.bytes).toBe(bytes);
     expect((await read(opened.content)).equals(content)).toBe(true);
-    expect(await bench.names()).toEqual([place.id]);
+    expect(await bench.names()).toEqual([place.name]);
   });
 
   it.each([['before its first part', 10_000], ['in its second part', 7 * MEGABYTE]])('stores nothing when the upload breaks off %s, and says why', async (_what, bytes) => {
@@ -134,7 +139,7 @@ describe.each([
       for (let sent = 0; sent < bytes; sent += 50_000) yield Buffer.alloc(50_000);
       throw gone;
     })(), { objectMode: false });
-    await expect(bench.store.put({ folder, id: newVoiceId(1) }, content)).rejects.toBe(gone);
+    await expect(bench.store.put({ folder, name: newFileName() }, content)).rejects.toBe(gone);
     await waitFor(async () => (await bench.names()).length === 0, { what: 'the store to be empty' });
   });
 
@@ -142,46 +147,56 @@ describe.each([
     const controller = new AbortController();
     const content = new Readable({ read: () => undefined });
     content.push(Buffer.alloc(1000));
-    const put = bench.store.put({ folder, id: newVoiceId(1) }, content, controller.signal);
+    const put = bench.store.put({ folder, name: newFileName() }, content, controller.signal);
     controller.abort(new Error('enough'));
     await expect(put).rejects.toThrow('enough');
     expect([content.destroyed, await bench.names()]).toEqual([true, []]);
   });
 
   it('deletes a file, and one that is not there', async () => {
-    const place = { folder, id: newVoiceId(1) };
+    const place = { folder, name: newFileName() };
     await bench.store.put(place, toStream(Buffer.from('x')));
     await bench.store.delete(place);
     await bench.store.delete(place);
-    await expect(bench.store.open(place)).rejects.toThrow(VoiceFileMissing);
+    await expect(bench.store.open(place)).rejects.toThrow(BlobMissing);
   });
 
   it('lists every whole file of its folder, and no other', async () => {
     expect(await listAll(bench.store)).toEqual([]);
-    const ids = Array.from({ length: 8 }, () => newVoiceId(1));
-    for (const id of ids) await bench.store.put({ folder, id }, toStream(Buffer.from('x')));
-    await bench.store.put({ folder: randomUUID(), id: newVoiceId(1) }, toStream(Buffer.from('x')));
+    const names = Array.from({ length: 8 }, () => newFileName());
+    for (const name of names) await bench.store.put({ folder, name }, toStream(Buffer.from('x')));
+    await bench.store.put({ folder: randomUUID(), name: newFileName() }, toStream(Buffer.from('x')));
     await bench.leaveUnfinished(1000);
-    expect(await listAll(bench.store)).toEqual([...ids].sort());
+    expect(await listAll(bench.store)).toEqual([...names].sort());
   });
 
   it('tells when a file was stored', async () => {
-    const place = { folder, id: newVoiceId(1) };
+    const place = { folder, name: newFileName() };
     await bench.store.put(place, toStream(Buffer.from('x')));
-    await bench.age(place.id, 1_700_000_000_000);
-    for await (const file of bench.store.list(folder)) expect(file).toEqual({ id: place.id, storedAtMs: 1_700_000_000_000 });
+    await bench.age(place.name, 1_700_000_000_000);
+    for await (const file of bench.store.list(folder)) expect(file).toEqual({ name: place.name, storedAtMs: 1_700_000_000_000 });
   });
 
   it('throws away what puts have left unfinished, but none that may still run', async () => {
-    await bench.store.put({ folder, id: newVoiceId(1) }, toStream(Buffer.from('x')));
+    await bench.store.put({ folder, name: newFileName() }, toStream(Buffer.from('x')));
     for (const storedAtMs of [1000, 2000, 3000, 4000, 9000]) await bench.leaveUnfinished(storedAtMs);
     expect(await bench.store.dropUnfinished(folder, 9000)).toBe(4);
     expect(await bench.names()).toHaveLength(2);
   });
 
+  it('is swept of what has no row and is old enough, batch by batch, and of nothing else', async () => {
+    const names = Array.from({ length: 5 }, () => newFileName());
+    for (const name of names) await bench.store.put({ folder, name }, toStream(Buffer.from('x')));
+    for (const name of names.slice(0, 4)) await bench.age(name, 1000);
+    await bench.leaveUnfinished(1000);
+    const findUnknown = (old: readonly FileName[]): Promise<FileName[]> => Promise.resolve(old.filter((name) => name !== names[0]));
+    expect(await sweepOrphans({ store: bench.store, folder, beforeMs: 2000, findUnknown })).toBe(4);
+    expect(await listAll(bench.store)).toEqual([names[0], names[4]].sort());
+  });
+
   it('is unavailable when it cannot be reached, in every call', async () => {
     await bench.breakDown();
-    const place = { folder, id: newVoiceId(1) };
+    const place = { folder, name: newFileName() };
     const expected = { code: 'no_upstream_available', retryAfterMs: 5000 };
     await expect(bench.store.put(place, toStream(Buffer.from('x')))).rejects.toMatchObject(expected);
     await expect(bench.store.put(place, toStream(Buffer.alloc(7 * MEGABYTE)))).rejects.toMatchObject(expected);
@@ -191,43 +206,43 @@ describe.each([
     await expect(bench.store.dropUnfinished(folder, 1)).rejects.toMatchObject(expected);
   });
 
-  it.each(['../../etc/passwd', 'voice_', `voice_${'0'.repeat(31)}/`, ''])('makes no path of what is no id: %j', async (id) => {
-    const place = { folder, id: id as VoiceId };
-    await expect(bench.store.open(place)).rejects.toThrow('not the place of a voice');
-    await expect(bench.store.put(place, toStream(Buffer.from('x')))).rejects.toThrow('not the place of a voice');
-    await expect(bench.store.delete({ folder: '..', id: newVoiceId(1) })).rejects.toThrow('not the place of a voice');
+  it.each(['../../etc/passwd', 'file_', `file_${'0'.repeat(31)}/`, ''])('makes no path of what is no name of its files: %j', async (name) => {
+    const place = { folder, name: name as FileName };
+    await expect(bench.store.open(place)).rejects.toThrow('not the place of a file');
+    await expect(bench.store.put(place, toStream(Buffer.from('x')))).rejects.toThrow('not the place of a file');
+    await expect(bench.store.delete({ folder: '..', name: newFileName() })).rejects.toThrow('not the place of a file');
   });
 });
 
-describe('a voice store on disk', () => {
+describe('a store of files on disk', () => {
   beforeEach(async () => {
     bench = await makeDisk();
   });
 
   it('shows no file before it is whole', async () => {
-    const place = { folder, id: newVoiceId(1) };
+    const place = { folder, name: newFileName() };
     const content = new Readable({ read: () => undefined });
     content.push(Buffer.alloc(1000));
     const put = bench.store.put(place, content);
     await waitFor(async () => (await bench.names()).length === 1, { what: 'the unfinished file' });
-    await expect(bench.store.open(place)).rejects.toThrow(VoiceFileMissing);
+    await expect(bench.store.open(place)).rejects.toThrow(BlobMissing);
     expect(await listAll(bench.store)).toEqual([]);
     content.push(null);
     await put;
-    expect(await listAll(bench.store)).toEqual([place.id]);
+    expect(await listAll(bench.store)).toEqual([place.name]);
   });
 
   it('keeps files that only their owner can read', async () => {
-    const root = await mkdtemp(join(tmpdir(), 'weir-voices-'));
-    const id = newVoiceId(1);
-    await new DiskVoiceStore(join(root, 'voices')).put({ folder, id }, toStream(Buffer.from('x')));
-    const modes = await Promise.all([`voices/${folder}`, `voices/${folder}/${id}`].map(async (path) => (await stat(join(root, path))).mode & 0o777));
+    const root = await mkdtemp(join(tmpdir(), 'weir-blobs-'));
+    const name = newFileName();
+    await new DiskBlobStore(join(root, 'files'), isFileName).put({ folder, name }, toStream(Buffer.from('x')));
+    const modes = await Promise.all([`files/${folder}`, `files/${folder}/${name}`].map(async (path) => (await stat(join(root, path))).mode & 0o777));
     expect(modes).toEqual([0o700, 0o600]);
     await rm(root, { recursive: true });
   });
 });
 
-describe('a voice store on S3', () => {
+describe('a store of files on S3', () => {
   let simulator: S3Simulator;
 
   beforeEach(async () => {
@@ -237,15 +252,15 @@ describe('a voice store on S3', () => {
   });
 
   it('sends parts of 5 MB, and takes them back when the store refuses the last', async () => {
-    await bench.store.put({ folder, id: newVoiceId(1) }, toStream(Buffer.alloc(12 * MEGABYTE)));
+    await bench.store.put({ folder, name: newFileName() }, toStream(Buffer.alloc(12 * MEGABYTE)));
     expect(simulator.calls).toEqual(['CreateMultipartUpload', 'UploadPart', 'UploadPart', 'UploadPart', 'CompleteMultipartUpload']);
-    await bench.store.put({ folder, id: newVoiceId(1) }, toStream(Buffer.alloc(100)));
+    await bench.store.put({ folder, name: newFileName() }, toStream(Buffer.alloc(100)));
     expect(simulator.calls.slice(5)).toEqual(['PutObject']);
   });
 
   it('signs with its secret: another one is refused by the store, and named nowhere', async () => {
-    const store = await S3VoiceStore.create(toOptions(simulator.endpoint, 'wrong-canary'), TIMEOUTS);
-    const error: unknown = await store.put({ folder, id: newVoiceId(1) }, toStream(Buffer.from('x'))).catch((thrown: unknown) => thrown);
+    const store = await S3BlobStore.create(toOptions(simulator.endpoint, 'wrong-canary'), isFileName, TIMEOUTS);
+    const error: unknown = await store.put({ folder, name: newFileName() }, toStream(Buffer.from('x'))).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'no_upstream_available', detail: 's3: SignatureDoesNotMatch 403' });
     expect(JSON.stringify([error, String(error), Object.getOwnPropertyDescriptors(error)])).not.toMatch(/canary|AKIAWEIR|127\.0\.0\.1/);
     store.close();
@@ -255,7 +270,7 @@ describe('a voice store on S3', () => {
     simulator.isHanging = true;
     const content = new Readable({ read: () => undefined });
     content.push(Buffer.alloc(6 * MEGABYTE));
-    const put = bench.store.put({ folder, id: newVoiceId(1) }, content);
+    const put = bench.store.put({ folder, name: newFileName() }, content);
     const gone = new Error('the caller left');
     setImmediate(() => content.destroy(gone));
     await expect(put).rejects.toBe(gone);
@@ -263,7 +278,7 @@ describe('a voice store on S3', () => {
 
   it.each(['put', 'open', 'delete', 'list'] as const)('ends a %s of a store that takes requests and never answers', async (call) => {
     simulator.isHanging = true;
-    const place = { folder, id: newVoiceId(1) };
+    const place = { folder, name: newFileName() };
     const calls = { put: () => bench.store.put(place, toStream(Buffer.from('x'))), open: () => bench.store.open(place), delete: () => bench.store.delete(place), list: () => listAll(bench.store) };
     await expect(calls[call]()).rejects.toMatchObject({ code: 'no_upstream_available' });
   });
@@ -275,14 +290,14 @@ describe('a voice store on S3', () => {
     });
     yes.listen(0, '127.0.0.1');
     await once(yes, 'listening');
-    const store = await S3VoiceStore.create(toOptions(`http://127.0.0.1:${(yes.address() as AddressInfo).port}`), { ...TIMEOUTS, requestMs: 5000 });
+    const store = await S3BlobStore.create(toOptions(`http://127.0.0.1:${(yes.address() as AddressInfo).port}`), isFileName, { ...TIMEOUTS, requestMs: 5000 });
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
     const used = (): number => {
       collect();
       return process.memoryUsage().heapUsed + process.memoryUsage().external;
     };
-    await store.put({ folder, id: newVoiceId(1) }, toStream(Buffer.alloc(100)));
+    await store.put({ folder, name: newFileName() }, toStream(Buffer.alloc(100)));
     const before = used();
     let most = 0;
     const content = Readable.from((function* () {
@@ -291,7 +306,7 @@ describe('a voice store on S3', () => {
         if (megabytes % 3 === 2) most = Math.max(most, used() - before);
       }
     })(), { objectMode: false });
-    await store.put({ folder, id: newVoiceId(1) }, content);
+    await store.put({ folder, name: newFileName() }, content);
     store.close();
     yes.closeAllConnections();
     yes.close();
@@ -304,8 +319,8 @@ describe('a voice store on S3', () => {
     silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const address = silent.address();
-    const store = await S3VoiceStore.create(toOptions(`http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`), TIMEOUTS);
-    const { content } = await store.open({ folder, id: newVoiceId(1) });
+    const store = await S3BlobStore.create(toOptions(`http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`), isFileName, TIMEOUTS);
+    const { content } = await store.open({ folder, name: newFileName() });
     await expect(read(content)).rejects.toThrow();
     store.close();
     silent.close();
