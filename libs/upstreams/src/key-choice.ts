@@ -17,34 +17,37 @@ export class KeyChoice {
     this.#tally = tally;
   }
 
-  /** @param mayUseEjected when nothing sound is left, an ejected key is better than none */
-  pick(target: PoolTarget, tried: readonly PoolCandidate[], mayUseEjected: boolean, affinity: number | null, nowMs: number): KeyState | null {
+  /**
+   * @param model the name that is asked for
+   * @param mayUseEjected when nothing sound is left, an ejected key is better than none
+   */
+  pick(target: PoolTarget, model: string, tried: readonly PoolCandidate[], mayUseEjected: boolean, affinity: number | null, nowMs: number): KeyState | null {
+    const coolingName = target.coolingNameOf(model);
     if (affinity !== null && target.state.keys.length > 1) {
-      const preferred = this.#pickPreferred(target, tried, affinity, nowMs);
+      const preferred = this.#pickPreferred(target, coolingName, tried, affinity, nowMs);
       if (preferred !== null) return preferred;
     }
-    return this.#pickInTurn(target, tried, mayUseEjected, nowMs);
+    return this.#pickInTurn(target, coolingName, tried, mayUseEjected, nowMs);
   }
 
-  #pickInTurn(target: PoolTarget, tried: readonly PoolCandidate[], mayUseEjected: boolean, nowMs: number): KeyState | null {
-    const { state, upstreamModel } = target;
-    const { keys, cursor } = state;
+  #pickInTurn(target: PoolTarget, coolingName: string, tried: readonly PoolCandidate[], mayUseEjected: boolean, nowMs: number): KeyState | null {
+    const { keys, cursor } = target.state;
     let anySound = false;
     let ramping: number | null = null;
     let ejected: number | null = null;
     for (let step = 0; step < keys.length; step += 1) {
       const index = (cursor + step) % keys.length;
       const key = keys[index];
-      const availability = key.availabilityFor(upstreamModel, nowMs);
+      const availability = key.availabilityFor(coolingName, nowMs);
       const isSound = availability === 'ready' || availability === 'trial';
       anySound ||= isSound;
       if (wasTriedWith(key, tried)) {
         this.#tally.addTried();
         // Throttled or used up in this very request: the caller is told when that ends.
-        if (!isSound) this.#tallyKey(key, availability, upstreamModel, nowMs);
+        if (!isSound) this.#tallyKey(key, availability, coolingName, nowMs);
       } else if (!isSound) {
         if (availability === 'ejected') ejected ??= index;
-        this.#tallyKey(key, availability, upstreamModel, nowMs);
+        this.#tallyKey(key, availability, coolingName, nowMs);
       } else if (this.#skipsTurn(key, nowMs)) {
         ramping ??= index;
       } else {
@@ -58,12 +61,12 @@ export class KeyChoice {
   }
 
   /** Null when the session has no key that may be preferred; then they come in turn. */
-  #pickPreferred(target: PoolTarget, tried: readonly PoolCandidate[], affinity: number, nowMs: number): KeyState | null {
+  #pickPreferred(target: PoolTarget, coolingName: string, tried: readonly PoolCandidate[], affinity: number, nowMs: number): KeyState | null {
     const { keys } = target.state;
     let openCalls = 0;
     let sound = 0;
     for (const key of keys) {
-      if (!isSoundFor(key, target, nowMs)) continue;
+      if (!isSoundFor(key, coolingName, nowMs)) continue;
       openCalls += key.openCalls;
       sound += 1;
     }
@@ -72,7 +75,7 @@ export class KeyChoice {
     const bound = toLoadBound(openCalls, 1 / sound);
     for (const key of keys) {
       const cost = toRendezvousCost(affinity, key.hash, 1);
-      if (cost >= bestCost || key.openCalls + 1 > bound || !isSoundFor(key, target, nowMs)) continue;
+      if (cost >= bestCost || key.openCalls + 1 > bound || !isSoundFor(key, coolingName, nowMs)) continue;
       if (wasTriedWith(key, tried) || this.#skipsTurn(key, nowMs)) continue;
       best = key;
       bestCost = cost;
@@ -86,19 +89,20 @@ export class KeyChoice {
     return ramp < 1 && key.breaker.isClosed && this.#random() >= ramp;
   }
 
-  #tallyKey(key: KeyState, availability: KeyAvailability, upstreamModel: string, nowMs: number): void {
-    const retryAfterMs = key.retryAfterMs(upstreamModel, nowMs);
+  #tallyKey(key: KeyState, availability: KeyAvailability, coolingName: string, nowMs: number): void {
+    const retryAfterMs = key.retryAfterMs(coolingName, nowMs);
     if (retryAfterMs !== null) this.#tally.add(toReason(availability), retryAfterMs);
   }
 }
 
 /** Whether a target has a key that could take a call of this request now. */
-export function hasSoundKey(target: PoolTarget, tried: readonly PoolCandidate[], nowMs: number): boolean {
-  return target.state.keys.some((key) => !wasTriedWith(key, tried) && isSoundFor(key, target, nowMs));
+export function hasSoundKey(target: PoolTarget, model: string, tried: readonly PoolCandidate[], nowMs: number): boolean {
+  const coolingName = target.coolingNameOf(model);
+  return target.state.keys.some((key) => !wasTriedWith(key, tried) && isSoundFor(key, coolingName, nowMs));
 }
 
-function isSoundFor(key: KeyState, { upstreamModel }: PoolTarget, nowMs: number): boolean {
-  const availability = key.availabilityFor(upstreamModel, nowMs);
+function isSoundFor(key: KeyState, coolingName: string, nowMs: number): boolean {
+  const availability = key.availabilityFor(coolingName, nowMs);
   return availability === 'ready' || availability === 'trial';
 }
 

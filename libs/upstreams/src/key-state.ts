@@ -16,6 +16,8 @@ export const KEYLESS_REFUSED_MS = 60_000;
 
 const TRIAL_UNDER_WAY_RETRY_MS = 1_000;
 const ANY_MODEL = '';
+/** Callers name models where a target is open: beyond so many, the one that cools the shortest is forgotten. */
+const MOST_COOLING = 64;
 
 /** `ready`: takes calls. `trial`: takes one call, to see whether it works again. The rest refuse. */
 export type KeyAvailability = 'ready' | 'trial' | 'cooling' | 'exhausted' | 'ejected' | 'disabled';
@@ -187,11 +189,20 @@ export class KeyState {
   }
 
   #coolUntil(upstreamModel: string, untilMs: number): void {
+    if (this.#coolingUntilMs.size >= MOST_COOLING && !this.#coolingUntilMs.has(upstreamModel)) this.#forgetSoonest();
     this.#coolingUntilMs.set(upstreamModel, Math.max(Math.ceil(untilMs), this.#coolingUntilMs.get(upstreamModel) ?? 0));
   }
 
   #coolsUntilMs(upstreamModel: string): number {
     return Math.max(this.#coolingUntilMs.get(upstreamModel) ?? 0, this.#coolingUntilMs.get(ANY_MODEL) ?? 0);
+  }
+
+  #forgetSoonest(): void {
+    let soonest: string | null = null;
+    for (const [model, untilMs] of this.#coolingUntilMs) {
+      if (soonest === null || untilMs < (this.#coolingUntilMs.get(soonest) ?? 0)) soonest = model;
+    }
+    if (soonest !== null) this.#coolingUntilMs.delete(soonest);
   }
 
   /** The model that cools longest, or null when none does; what has passed is forgotten. */

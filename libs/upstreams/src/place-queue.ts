@@ -51,14 +51,14 @@ export class PlaceQueue {
   }
 
   /** @returns a refusal when there is nothing to wait for, or no room in the line */
-  join(route: PoolRoute, tried: readonly PoolCandidate[], nowMs: number, { organizationId, affinity = null, isRetry = false }: WaitOptions): QueueTicket | PoolRefusal {
-    const full = this.#selection.listWaitable(route, tried, nowMs);
-    if (full.length === 0) return this.#takeOrRefuse(route, tried, affinity, nowMs);
+  join(route: PoolRoute, tried: readonly PoolCandidate[], nowMs: number, { organizationId, affinity = null, isRetry = false, model = route.name }: WaitOptions): QueueTicket | PoolRefusal {
+    const full = this.#selection.listWaitable(route, model, tried, nowMs);
+    if (full.length === 0) return this.#takeOrRefuse(route, model, tried, affinity, nowMs);
     const open = full.filter(({ routing }) => routing.queueTimeoutMs > 0);
     if (open.length === 0) return REFUSED_AT_ONCE;
     const states = open.filter(({ queue, routing }) => queue.waitingOf(organizationId) < routing.queueLength);
     if (states.length === 0) return this.#refuseFor(open, organizationId);
-    return this.#enter({ route, tried, affinity, organizationId, isRetry, states });
+    return this.#enter({ route, model, tried, affinity, organizationId, isRetry, states });
   }
 
   /** A call has ended: its place goes to who is due. */
@@ -82,8 +82,8 @@ export class PlaceQueue {
   }
 
   /** Nothing is full any more, or everything else stands in the way. */
-  #takeOrRefuse(route: PoolRoute, tried: readonly PoolCandidate[], affinity: number | null, nowMs: number): QueueTicket | PoolRefusal {
-    const picked = this.#selection.select(route, tried, affinity, nowMs);
+  #takeOrRefuse(route: PoolRoute, model: string, tried: readonly PoolCandidate[], affinity: number | null, nowMs: number): QueueTicket | PoolRefusal {
+    const picked = this.#selection.select(route, model, tried, affinity, nowMs);
     if (!(picked instanceof PoolCandidate)) return picked;
     return { position: 1, promise: Promise.resolve(picked), cancel: () => undefined };
   }
@@ -116,24 +116,24 @@ export class PlaceQueue {
 
   /** @param looksElsewhere also when this upstream has no room: its waiters may find another one, or nothing to wait for */
   #serve(state: UpstreamState, looksElsewhere: boolean, nowMs: number): void {
-    /** Routes for which nothing was found: their other waiters would find nothing either. */
-    const routes = new Set<PoolRoute>();
+    /** Models for which nothing was found: their other waiters would find nothing either. */
+    const models = new Map<PoolRoute, Set<string>>();
     const waiters = new Set<Waiter>();
-    const isPassedOver = (waiter: Waiter): boolean => waiters.has(waiter) || (waiter.tried.length === 0 && routes.has(waiter.route));
+    const isPassedOver = (waiter: Waiter): boolean => waiters.has(waiter) || (waiter.tried.length === 0 && models.get(waiter.route)?.has(waiter.model) === true);
     while (looksElsewhere || state.hasRoom) {
       const waiter = state.queue.due(waiters.size === 0 ? null : isPassedOver);
       if (waiter === null) return;
-      const picked = this.#selection.select(waiter.route, waiter.tried, waiter.affinity, nowMs);
+      const picked = this.#selection.select(waiter.route, waiter.model, waiter.tried, waiter.affinity, nowMs);
       if (picked instanceof PoolCandidate) this.#grant(waiter, picked, nowMs);
       else if (this.#mayGoOn(waiter, nowMs)) {
         waiters.add(waiter);
-        routes.add(waiter.route);
+        models.set(waiter.route, (models.get(waiter.route) ?? new Set<string>()).add(waiter.model));
       } else this.#leave(waiter, picked);
     }
   }
 
-  #mayGoOn({ route, tried }: Waiter, nowMs: number): boolean {
-    return this.#selection.listWaitable(route, tried, nowMs).length > 0;
+  #mayGoOn({ route, model, tried }: Waiter, nowMs: number): boolean {
+    return this.#selection.listWaitable(route, model, tried, nowMs).length > 0;
   }
 
   #grant(waiter: Waiter, picked: PoolCandidate, nowMs: number): void {

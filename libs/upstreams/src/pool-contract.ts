@@ -77,6 +77,8 @@ export interface WaitOptions {
   /** As they were given to `pick`. */
   readonly affinity?: number | null;
   readonly isRetry?: boolean;
+  /** The name that is asked for, where the route's ends in `*`. */
+  readonly model?: string;
 }
 
 /** A call's place in line for an upstream. */
@@ -99,7 +101,13 @@ export interface HedgePlan {
 
 export type AttemptOutcome =
   | { readonly kind: 'success' }
-  | { readonly kind: 'failure'; readonly failureClass: FailureClass; readonly retryAfterMs: number | null };
+  | {
+      readonly kind: 'failure';
+      readonly failureClass: FailureClass;
+      readonly retryAfterMs: number | null;
+      /** What the upstream was asked for, where the target leaves it open (`*`); the target's own word when not said. */
+      readonly upstreamModel?: string;
+    };
 
 /** What people see of a key. */
 export type KeyStatus = 'active' | 'cooling' | 'exhausted' | 'disabled' | 'ejected';

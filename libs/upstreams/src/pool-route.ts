@@ -8,10 +8,14 @@ import { NO_TICKET } from './probe-place';
 import { toPlaceHash } from './rendezvous';
 import { type Affinity, type Strategy } from './strategy';
 import { type TargetLatency } from './target-latency';
+import { toUpstreamModel } from './to-upstream-model';
 import { type UpstreamState } from './upstream-state';
 
 /** Prices change at a date, without a snapshot: so long an old one may decide. */
 const COST_KEPT_MS = 60_000;
+
+/** A model's name as providers write them. What callers invent beside it is not worth remembering. */
+const NAME_OF_MODEL = /^[!-~]{1,128}$/;
 
 const NO_FALLBACKS: readonly FallbackRoute[] = [];
 
@@ -58,10 +62,13 @@ export class PoolTarget implements Target {
   readonly hash: number;
   /** Ordinary candidates carry nothing of their request, so all requests share one per key. */
   readonly #ordinary = new Map<KeyState, PoolCandidate>();
+  readonly #routeName: string;
+  /** The upstream is asked for whatever the caller names. */
+  readonly #isOpen: boolean;
   #cost = Number.POSITIVE_INFINITY;
   #costUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(state: UpstreamState, { upstreamModel, weight, priority }: Omit<TargetInput, 'upstreamId'>) {
+  constructor(state: UpstreamState, { upstreamModel, weight, priority }: Omit<TargetInput, 'upstreamId'>, routeName: string) {
     this.upstream = state.record;
     this.state = state;
     this.upstreamModel = upstreamModel;
@@ -69,6 +76,21 @@ export class PoolTarget implements Target {
     this.priority = priority;
     this.latency = state.latencyOf(upstreamModel);
     this.hash = toPlaceHash(`${state.record.id} ${upstreamModel}`);
+    this.#routeName = routeName;
+    this.#isOpen = upstreamModel.endsWith('*');
+  }
+
+  /**
+   * What a key cools for that is throttled here: the upstream's name of the model, because providers
+   * count each of theirs apart, and the target's own word where none is told.
+   */
+  toCoolingName(upstreamModel: string): string {
+    return this.#isOpen && NAME_OF_MODEL.test(upstreamModel) ? upstreamModel : this.upstreamModel;
+  }
+
+  /** The same for a call, by the name that its caller asks for. */
+  coolingNameOf(model: string): string {
+    return this.#isOpen ? this.toCoolingName(toUpstreamModel(this, this.#routeName, model)) : this.upstreamModel;
   }
 
   ordinaryCandidate(key: KeyState): PoolCandidate {

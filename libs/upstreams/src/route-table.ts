@@ -46,7 +46,7 @@ function toRoute(model: ModelInput, roster: UpstreamRoster, joints: PoolJoints):
   for (const target of model.targets) {
     const state = roster.find(target.upstreamId);
     // Its upstream's row was unreadable or is gone: the other targets must still serve.
-    if (state !== null) targets.push(new PoolTarget(state, target));
+    if (state !== null) targets.push(new PoolTarget(state, target, model.name));
   }
   return new PoolRoute(model, targets, joints);
 }

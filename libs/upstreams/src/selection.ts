@@ -33,45 +33,48 @@ export class Selection {
     this.#keyChoice = new KeyChoice(random, this.#tally);
   }
 
-  /** @param affinity a session's hash; it counts where the route wants it */
-  select(route: PoolRoute, tried: readonly PoolCandidate[], affinity: number | null, nowMs: number): PoolCandidate | PoolRefusal {
+  /**
+   * @param model the name that is asked for, where the route's ends in `*`
+   * @param affinity a session's hash; it counts where the route wants it
+   */
+  select(route: PoolRoute, model: string, tried: readonly PoolCandidate[], affinity: number | null, nowMs: number): PoolCandidate | PoolRefusal {
     const session = route.affinity === 'session' ? affinity : null;
     if (tried.length > 0) {
-      const found = this.#search(route, tried, 'elsewhere', session, nowMs);
+      const found = this.#search(route, model, tried, 'elsewhere', session, nowMs);
       if (found !== null) return found;
     }
-    const sound = this.#search(route, tried, 'sound', session, nowMs);
+    const sound = this.#search(route, model, tried, 'sound', session, nowMs);
     if (sound !== null) return sound;
     // A sound endpoint that is only full is worth a wait; what fails would not serve the call any better.
-    if (listFull(route, tried, true, nowMs).some(({ routing }) => routing.queueTimeoutMs > 0)) return this.#tally.toRefusal();
-    return this.#search(route, tried, 'last', session, nowMs) ?? this.#tally.toRefusal();
+    if (listFull(route, model, tried, true, nowMs).some(({ routing }) => routing.queueTimeoutMs > 0)) return this.#tally.toRefusal();
+    return this.#search(route, model, tried, 'last', session, nowMs) ?? this.#tally.toRefusal();
   }
 
   /** The upstreams that could serve this request if they were not full; those that fail only when there is no other. */
-  listWaitable(route: PoolRoute, tried: readonly PoolCandidate[], nowMs: number): UpstreamState[] {
-    const sound = listFull(route, tried, true, nowMs);
-    return sound.length > 0 ? sound : listFull(route, tried, false, nowMs);
+  listWaitable(route: PoolRoute, model: string, tried: readonly PoolCandidate[], nowMs: number): UpstreamState[] {
+    const sound = listFull(route, model, tried, true, nowMs);
+    return sound.length > 0 ? sound : listFull(route, model, tried, false, nowMs);
   }
 
   /** Whether another upstream than the one in use could take a call of this route at once, all being well with it. */
-  hasOther(route: PoolRoute, { target: used }: PoolCandidate, nowMs: number): boolean {
+  hasOther(route: PoolRoute, model: string, { target: used }: PoolCandidate, nowMs: number): boolean {
     for (const target of route.targets) {
       const { state } = target;
       if (state === used.state || !isServing(target) || !state.hasRoom || !state.breaker.isClosed) continue;
-      if (hasSoundKey(target, [], nowMs)) return true;
+      if (hasSoundKey(target, model, [], nowMs)) return true;
     }
     return false;
   }
 
   /** A second call beside the first: at an upstream that is well, and not the same one. */
-  selectOther(route: PoolRoute, used: PoolCandidate, nowMs: number): PoolCandidate | null {
-    return this.#search(route, [used], 'other', null, nowMs);
+  selectOther(route: PoolRoute, model: string, used: PoolCandidate, nowMs: number): PoolCandidate | null {
+    return this.#search(route, model, [used], 'other', null, nowMs);
   }
 
-  #search(route: PoolRoute, tried: readonly PoolCandidate[], reach: Reach, affinity: number | null, nowMs: number): PoolCandidate | null {
+  #search(route: PoolRoute, model: string, tried: readonly PoolCandidate[], reach: Reach, affinity: number | null, nowMs: number): PoolCandidate | null {
     this.#tally.clear();
     for (const tier of route.tiers) {
-      const found = this.#searchTier(route, tier, tried, reach, affinity, nowMs);
+      const found = this.#searchTier(route, model, tier, tried, reach, affinity, nowMs);
       if (found !== null) return found;
     }
     return null;
@@ -79,6 +82,7 @@ export class Selection {
 
   #searchTier(
     route: PoolRoute,
+    model: string,
     tier: readonly PoolTarget[],
     tried: readonly PoolCandidate[],
     reach: Reach,
@@ -94,7 +98,7 @@ export class Selection {
     }
     for (; left > 0; left -= 1) {
       const index = this.#targetChoice.choose(route, tier, weights, affinity, nowMs);
-      const key = this.#keyChoice.pick(tier[index], tried, reach === 'last', affinity, nowMs);
+      const key = this.#keyChoice.pick(tier[index], model, tried, reach === 'last', affinity, nowMs);
       if (key !== null) return enter(tier[index], key, nowMs);
       weights[index] = 0;
     }
@@ -122,13 +126,13 @@ export class Selection {
   }
 }
 
-function listFull(route: PoolRoute, tried: readonly PoolCandidate[], onlySound: boolean, nowMs: number): UpstreamState[] {
+function listFull(route: PoolRoute, model: string, tried: readonly PoolCandidate[], onlySound: boolean, nowMs: number): UpstreamState[] {
   const full = new Set<UpstreamState>();
   for (const target of route.targets) {
     const { state } = target;
     if (!isServing(target) || state.hasRoom) continue;
     if (!state.breaker.admits(nowMs) && (onlySound || !state.breaker.letsLastThrough())) continue;
-    if (hasSoundKey(target, tried, nowMs)) full.add(state);
+    if (hasSoundKey(target, model, tried, nowMs)) full.add(state);
   }
   return [...full];
 }

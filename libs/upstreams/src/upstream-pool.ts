@@ -110,17 +110,18 @@ export class UpstreamPool {
    * @param tried what this request tried before; none of it comes again
    * @param isRetry true for another attempt of a request that was counted at its first
    * @param affinity a 32-bit hash of what makes calls belong together; it counts where the route wants it
+   * @param model the name that is asked for, where the route's ends in `*`
    */
-  pick(route: ModelRoute, tried: readonly Candidate[], nowMs: number, isRetry = false, affinity: number | null = null): Candidate | PoolRefusal {
+  pick(route: ModelRoute, tried: readonly Candidate[], nowMs: number, isRetry = false, affinity: number | null = null, model: string = route.name): Candidate | PoolRefusal {
     const ownRoute = toOwnRoute(route);
     // Who waits comes before who comes.
     if (!this.#queue.isEmpty) this.#queue.serveFree(nowMs);
     if (tried.length === 0) {
-      const first = this.#selection.select(ownRoute, NOTHING_TRIED, affinity, nowMs);
+      const first = this.#selection.select(ownRoute, model, NOTHING_TRIED, affinity, nowMs);
       if (first instanceof PoolCandidate && !isRetry) this.#retryPolicy.countRequest(nowMs);
       return first;
     }
-    return this.#selection.select(ownRoute, tried.map(toOwn), affinity, nowMs);
+    return this.#selection.select(ownRoute, model, tried.map(toOwn), affinity, nowMs);
   }
 
   /**
@@ -164,22 +165,22 @@ export class UpstreamPool {
   }
 
   /** When a second call beside the first would be worth it; null for never. Ask once per call, after `started`. */
-  hedge(route: ModelRoute, first: Candidate, nowMs: number): HedgePlan | null {
+  hedge(route: ModelRoute, first: Candidate, nowMs: number, model: string = route.name): HedgePlan | null {
     const own = toOwnRoute(route);
     const candidate = toOwn(first);
     const { latency } = candidate.target;
     const delayMs = toHedgeDelayMs(own.operation, latency.percentile95Ms(), latency.samples);
     if (delayMs === null) return null;
     this.#hedges.countCall(nowMs);
-    return this.#selection.hasOther(own, candidate, nowMs) ? { delayMs } : null;
+    return this.#selection.hasOther(own, model, candidate, nowMs) ? { delayMs } : null;
   }
 
   /** The second call's candidate, at another upstream; null when the budget is spent or nobody can take it. */
-  pickHedge(route: ModelRoute, first: Candidate, nowMs: number): Candidate | null {
+  pickHedge(route: ModelRoute, first: Candidate, nowMs: number, model: string = route.name): Candidate | null {
     const own = toOwnRoute(route);
     const candidate = toOwn(first);
-    if (!this.#hedges.allows(nowMs) || !this.#selection.hasOther(own, candidate, nowMs)) return null;
-    const second = this.#selection.selectOther(own, candidate, nowMs);
+    if (!this.#hedges.allows(nowMs) || !this.#selection.hasOther(own, model, candidate, nowMs)) return null;
+    const second = this.#selection.selectOther(own, model, candidate, nowMs);
     if (second !== null) this.#hedges.spend(nowMs);
     return second;
   }
@@ -197,7 +198,7 @@ export class UpstreamPool {
   report(candidate: Candidate, outcome: AttemptOutcome, nowMs: number): void {
     const own = toOwn(candidate);
     if (outcome.kind === 'success') this.#succeed(own, nowMs);
-    else this.#fail(own, outcome.failureClass, outcome.retryAfterMs, nowMs);
+    else this.#fail(own, outcome, nowMs);
   }
 
   /**
@@ -226,8 +227,9 @@ export class UpstreamPool {
     if (this.#reporter.isShownInactive(keyState)) this.#reporter.touch(keyState, nowMs);
   }
 
-  #fail(candidate: PoolCandidate, failureClass: FailureClass, retryAfterMs: number | null, nowMs: number): void {
+  #fail(candidate: PoolCandidate, { failureClass, retryAfterMs, upstreamModel }: Extract<AttemptOutcome, { kind: 'failure' }>, nowMs: number): void {
     const { target, keyState, endpointTicket, keyTicket, firstTryTicket } = candidate;
+    const coolingName = target.toCoolingName(upstreamModel ?? target.upstreamModel);
     const { breaker } = target.state;
     switch (failureClass) {
       case 'fault':
@@ -242,13 +244,13 @@ export class UpstreamPool {
         keyState.release(keyTicket, firstTryTicket);
         return;
       case 'throttled':
-        keyState.cool(target.upstreamModel, retryAfterMs, nowMs);
+        keyState.cool(coolingName, retryAfterMs, nowMs);
         break;
       case 'quota_exhausted':
         keyState.exhaust(retryAfterMs, nowMs);
         break;
       case 'bad_key':
-        keyState.refuse(target.upstreamModel, nowMs);
+        keyState.refuse(coolingName, nowMs);
         this.#rebalance(candidate, nowMs);
         break;
       case 'caller':

@@ -5,6 +5,8 @@ import { type UpstreamState } from './upstream-state';
 /** A call in line. It may wait for several upstreams at once, and takes what comes first. */
 export interface Waiter {
   readonly route: PoolRoute;
+  /** The name that is asked for. */
+  readonly model: string;
   readonly tried: readonly PoolCandidate[];
   readonly affinity: number | null;
   readonly organizationId: string;

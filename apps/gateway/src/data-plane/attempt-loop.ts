@@ -82,14 +82,14 @@ class AttemptLoop {
       const running = startAttempt(this.call, planned);
       let { place } = planned;
       let result: AttemptResult;
-      const hedge = mayHedge(this.call) ? this.call.road.pool.hedge(this.target.route, candidate, this.call.nowMs()) : null;
+      const hedge = mayHedge(this.call) ? this.call.road.pool.hedge(this.target.route, candidate, this.call.nowMs(), this.target.model) : null;
       if (hedge === null) {
         try {
           result = await running;
         } finally {
           endAttempt(this.call, place.attempt);
         }
-      } else ({ place, result } = await raceWithHedge(this.call, { place, result: running }, hedge.delayMs, (other) => this.plan(other)));
+      } else ({ place, result } = await raceWithHedge(this.call, { place, result: running }, { delayMs: hedge.delayMs, model: this.target.model }, (other) => this.plan(other)));
       const failure = result.kind === 'answered' ? null : result.failure;
       if (failure?.reason === LEDGER_UNAVAILABLE) return { kind: 'failed', error: toWeirError(failure), mayFallBack: false };
       const settling = settleAttempt(this.call, place, failure);
@@ -103,9 +103,9 @@ class AttemptLoop {
   /** In one tick, and without a promise where a place is free. */
   private pick(): Candidate | PoolRefusal {
     const { pool } = this.call.road;
-    const picked = pool.pick(this.target.route, this.tried, this.call.nowMs(), this.isFallback, this.call.affinity);
+    const picked = pool.pick(this.target.route, this.tried, this.call.nowMs(), this.isFallback, this.call.affinity, this.target.model);
     // A fault may pass: when there is nobody else, the same upstream and key are worth a retry.
-    if ('refused' in picked && this.tried.length > this.refused.length) return pool.pick(this.target.route, this.refused, this.call.nowMs(), true, this.call.affinity);
+    if ('refused' in picked && this.tried.length > this.refused.length) return pool.pick(this.target.route, this.refused, this.call.nowMs(), true, this.call.affinity, this.target.model);
     return picked;
   }
 
@@ -117,6 +117,7 @@ class AttemptLoop {
       organizationId: this.caller.organizationId,
       affinity: call.affinity,
       isRetry: this.isFallback,
+      model: this.target.model,
     });
     if ('refused' in ticket) return ticket;
     call.queuePosition = ticket.position;

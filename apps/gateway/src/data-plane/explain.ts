@@ -4,7 +4,7 @@ import { toUsdString, WeirError } from '@weir/kernel';
 import { toTier } from '@weir/ledger';
 import { type Demand, type PlanUse, toLimitTrace, toRefusal } from '@weir/limits';
 import { scrubSecrets } from '@weir/platform';
-import { type ModelRoute } from '@weir/upstreams';
+import { type ModelRoute, toUpstreamModel } from '@weir/upstreams';
 import { JsonScanner } from '@weir/wire';
 import { OPERATION_DEFINITIONS } from '../operations';
 import { BodyReader } from './body-reader';
@@ -14,7 +14,6 @@ import { authenticate } from './relay';
 import { type RequestFacts } from './facts/request-facts';
 import { type Road } from './road';
 import { type RouteMatch } from './route-table';
-import { toUpstreamModel } from './to-upstream-model';
 
 const DEFAULT_PATH = '/v1/chat/completions';
 const scanner = new JsonScanner();

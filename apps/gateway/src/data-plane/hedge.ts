@@ -15,6 +15,11 @@ interface EndedAttempt {
   readonly result: AttemptResult;
 }
 
+interface HedgedCall {
+  readonly delayMs: number;
+  readonly model: string;
+}
+
 /** Work that is the same twice, and short: of a chat, a second answer would cost as much as the first. */
 export function mayHedge({ facts }: RelayCall): boolean {
   return facts.operation === 'embeddings' || facts.operation === 'rerank';
@@ -23,15 +28,15 @@ export function mayHedge({ facts }: RelayCall): boolean {
 /**
  * Makes a second attempt beside one whose answer is late, within the pool's budget for that. The first
  * answer wins; of two failures, the first attempt's counts. The loser is ended and settled here.
- * @param delayMs after which the answer is late
+ * @param hedge `delayMs`: after which the answer is late; `model`: the name that it was asked for by
  * @param plan what an attempt at another candidate would be; null where it cannot take the request
  */
-export async function raceWithHedge(call: RelayCall, first: RunningAttempt, delayMs: number, plan: (candidate: Candidate) => PlannedAttempt | null): Promise<EndedAttempt> {
+export async function raceWithHedge(call: RelayCall, first: RunningAttempt, { delayMs, model }: HedgedCall, plan: (candidate: Candidate) => PlannedAttempt | null): Promise<EndedAttempt> {
   const firstEnd = endOf(call, first);
   const hedge = new Promise<EndedAttempt | null>((resolve) => {
     const timer = setTimeout(() => {
       try {
-        const running = startHedge(call, first.place, plan);
+        const running = startHedge(call, first.place, model, plan);
         resolve(running === null ? null : endOf(call, running));
       } catch (error) {
         // Nobody else would catch it here, and the first attempt goes on.
@@ -63,9 +68,9 @@ async function endOf(call: RelayCall, { place, result }: RunningAttempt): Promis
 }
 
 /** Null where there is nobody to ask, or the first answer has begun to come. */
-function startHedge(call: RelayCall, { attempt, route }: AttemptPlace, plan: (candidate: Candidate) => PlannedAttempt | null): RunningAttempt | null {
+function startHedge(call: RelayCall, { attempt, route }: AttemptPlace, model: string, plan: (candidate: Candidate) => PlannedAttempt | null): RunningAttempt | null {
   if (attempt.headMs !== null || attempt.isOver || call.isClosed) return null;
-  const candidate = call.road.pool.pickHedge(route, attempt.candidate, call.nowMs());
+  const candidate = call.road.pool.pickHedge(route, attempt.candidate, call.nowMs(), model);
   const planned = candidate === null ? null : plan(candidate);
   return planned === null ? null : { place: planned.place, result: startAttempt(call, planned) };
 }

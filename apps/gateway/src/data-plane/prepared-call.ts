@@ -1,10 +1,9 @@
 import { type IncomingMessage } from 'node:http';
 import { getProvider, toUpstreamFormat } from '@weir/providers';
-import { type Candidate } from '@weir/upstreams';
+import { type Candidate, toUpstreamModel } from '@weir/upstreams';
 import { findBodyConversion, type WireFormat } from '@weir/wire';
 import { isDialect } from './exchange/caller-dialects';
 import { type RequestFacts } from './facts/request-facts';
-import { toUpstreamModel } from './to-upstream-model';
 
 /** What stays the same for every call to a target with a key, in a caller's format. */
 export interface PreparedCall {

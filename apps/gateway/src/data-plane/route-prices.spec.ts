@@ -1,8 +1,7 @@
 import { type ModelId, NO_LIMITS, Secret, type UpstreamId } from '@weir/kernel';
 import { PriceTable, toTier } from '@weir/ledger';
-import { type ModelRoute, type Target } from '@weir/upstreams';
+import { type ModelRoute, type Target, toUpstreamModel } from '@weir/upstreams';
 import { RoutePrices } from './route-prices';
-import { toUpstreamModel } from './to-upstream-model';
 
 const prices = new RoutePrices(new PriceTable());
 const nowMs = Date.parse('2026-11-21T12:00:00Z');

@@ -1,9 +1,8 @@
 import { type Nanos, type UsageUnits, zeroUsage } from '@weir/kernel';
 import { type ModelPrice, parseModelPrice, type PriceTable, toCost } from '@weir/ledger';
-import { type ModelRoute, type Target } from '@weir/upstreams';
+import { type ModelRoute, type Target, toUpstreamModel } from '@weir/upstreams';
 import { type CallBounds, type TargetBounds, toCallBounds } from './call-bounds';
 import { type CallRoute } from './call-routes';
-import { toUpstreamModel } from './to-upstream-model';
 
 interface KnownBounds {
   readonly targets: readonly TargetBounds[];

@@ -35,7 +35,7 @@ export function settleAttempt(call: RelayCall, place: AttemptPlace, failure: Att
   const { road } = call;
   const { candidate } = place.attempt;
   if (failure === null) road.pool.report(candidate, SUCCESS, call.nowMs());
-  else road.pool.report(candidate, { kind: 'failure', failureClass: failure.failureClass, retryAfterMs: failure.retryAfterMs }, call.nowMs());
+  else road.pool.report(candidate, { kind: 'failure', failureClass: failure.failureClass, retryAfterMs: failure.retryAfterMs, upstreamModel: place.upstreamModel }, call.nowMs());
   const status = toStatus(failure);
   const charged = toChargedUsage(
     {
