@@ -54,6 +54,15 @@ async function addService(provider: 'openai' | 'vllm-omni' | 'index-tts', setup:
   return { model, path };
 }
 
+/** The ids of the services' upstreams. */
+async function upstreamsOf(...services: readonly Service[]): Promise<string[]> {
+  const rows = await gateway.database.query<{ upstream_id: string }>(
+    'SELECT t.upstream_id FROM model_targets t JOIN models m ON m.id = t.model_id WHERE m.name = ANY($1) ORDER BY array_position($1, m.name)',
+    [services.map(({ model }) => model)],
+  );
+  return rows.map((row) => row.upstream_id);
+}
+
 /** Speaks in whatever format is asked, as events or as bytes. */
 const speaks = byCall(({ json }) => respond.pieces(TYPES[(json.response_format ?? 'mp3') as keyof typeof TYPES], SOUND.subarray(0, 20_000), SOUND.subarray(20_000)));
 
@@ -220,8 +229,7 @@ describe('voices', () => {
   it('are spoken with: the recording goes to the service, at each try, and nowhere else', async () => {
     const broken = await addService('vllm-omni');
     const { model, path } = await addService('vllm-omni');
-    const upstreams = await gateway.database.query<{ upstream_id: string }>('SELECT t.upstream_id FROM model_targets t JOIN models m ON m.id = t.model_id WHERE m.name = ANY($1) ORDER BY array_position($1, m.name)', [[broken.model, model]]);
-    await gateway.addRoute('two that speak', upstreams.map(({ upstream_id }) => upstream_id), { operation: 'speech', upstreamModel: 'tts-1', price: PRICE });
+    await gateway.addRoute('two that speak', await upstreamsOf(broken, { model, path }), { operation: 'speech', upstreamModel: 'tts-1', price: PRICE });
     const made = await upload({ name: 'Ann', consent: 'cons_1', ref_text: 'What I said.' });
     expect(made.status).toBe(200);
     const { id } = (await made.json()) as { id: string };
@@ -238,6 +246,25 @@ describe('voices', () => {
       expect([headers['content-length'], headers['content-type'], headers['transfer-encoding']]).toEqual([String(Buffer.byteLength(text)), 'application/json', undefined]);
     }
     expect(spoken(broken.path).length).toBeGreaterThan(0);
+  });
+
+  it('are spoken with by a fallback, where the model that was asked for cannot; its own voices are its own', async () => {
+    const [hosted, fallback] = [await addService('openai'), await addService('vllm-omni')];
+    await gateway.addRoute('hosted first', await upstreamsOf(hosted), { operation: 'speech', upstreamModel: 'tts-1', price: PRICE, fallbacks: [fallback.model] });
+    const { id } = (await (await upload({ name: 'nova', consent: 'c' })).json()) as { id: string };
+    gateway.simulator.forPath(hosted.path, speaks);
+    gateway.simulator.forPath(fallback.path, speaks);
+    const uri = `data:audio/wav;base64,${WAV.toString('base64')}`;
+    const byId = await say('hosted first', { voice: id, response_format: 'wav' });
+    expect([byId.status, decodeURIComponent(byId.headers.get('x-weir-model') ?? '')]).toEqual([200, fallback.model]);
+    await bytesOf(byId);
+    expect([spoken(hosted.path), spoken(fallback.path)]).toMatchObject([[], [{ json: { ref_audio: uri } }]]);
+    await bytesOf(await say('hosted first', { voice: 'nova', response_format: 'wav' }));
+    expect([spoken(hosted.path), spoken(fallback.path).length]).toMatchObject([[{ json: { voice: 'nova' } }], 1]);
+    expect(spoken(hosted.path)[0].json.ref_audio).toBeUndefined();
+    gateway.simulator.forPath(hosted.path, respond.status(500));
+    await bytesOf(await say('hosted first', { voice: 'nova', response_format: 'wav' }));
+    expect(spoken(fallback.path).at(-1)?.json).toMatchObject({ ref_audio: uri });
   });
 
   it('of another organization are a name like any other: no recording goes anywhere', async () => {

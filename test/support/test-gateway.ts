@@ -40,6 +40,8 @@ export interface ModelSetup extends UpstreamSetup {
   readonly operation?: string;
   readonly upstreamModel?: string;
   readonly price?: object;
+  /** Names of models, which must be there. */
+  readonly fallbacks?: readonly string[];
 }
 
 export interface TestModel {
@@ -105,14 +107,14 @@ export class TestGateway {
   }
 
   /** Resolves when the process offers it. The upstreams are tried in the order given. */
-  async addRoute(name: string, upstreamIds: readonly string[], { operation = 'chat', upstreamModel = 'm', price }: ModelSetup = {}): Promise<void> {
+  async addRoute(name: string, upstreamIds: readonly string[], { operation = 'chat', upstreamModel = 'm', price, fallbacks = [] }: ModelSetup = {}): Promise<void> {
     // One statement, as the admin API's is one transaction: nobody sees a model with half of its targets.
     await this.database.query(
-      `WITH model AS (INSERT INTO models (id, name, operation, price) VALUES (gen_random_uuid(), $1, $2, $3) RETURNING id)
+      `WITH model AS (INSERT INTO models (id, name, operation, price, fallbacks) VALUES (gen_random_uuid(), $1, $2, $3, $6) RETURNING id)
        INSERT INTO model_targets (id, model_id, upstream_id, upstream_model, priority, position)
        SELECT gen_random_uuid(), model.id, target.upstream_id, $5, target.position, target.position
        FROM model, unnest($4::uuid[]) WITH ORDINALITY AS target (upstream_id, position)`,
-      [name, operation, price === undefined ? null : JSON.stringify(price), upstreamIds, upstreamModel],
+      [name, operation, price === undefined ? null : JSON.stringify(price), upstreamIds, upstreamModel, fallbacks],
     );
     await waitForModel(this.weir, this.key, name);
   }

@@ -49,7 +49,7 @@ export class Relay {
         routes = this.plan(caller, call);
       }
       if (request.headers['idempotency-key'] === undefined || call.raw !== null || !(await this.replay(call, caller))) {
-        if (definition.operation === 'speech') await findSpokenVoice(this.road, this.builtInVoices, call, caller);
+        if (definition.operation === 'speech') await findSpokenVoice(this.road, this.builtInVoices, call, caller, routes);
         const meter = this.makeMeter(call, caller, routes);
         const asked = meter.admit(caller.organizationId, call.startedAtMs);
         this.takeAdmission(call, asked instanceof Promise ? await asked : asked, asked instanceof Promise);

@@ -13,6 +13,7 @@ import { type SpooledUpload } from '../multipart/spool-upload';
 import { type PreparedCall } from '../prepared-call';
 import { isDialect } from './caller-dialects';
 import { type CallerSpeech, type SpokenVoice } from './caller-speech';
+import { isOwnVoice } from './own-voices';
 import { refuseFetching } from './refuse-fetching';
 import { UPSTREAM_DIALECTS } from './upstream-dialects';
 import { type StreamedBody, type UpstreamRequest } from './upstream-request';
@@ -32,7 +33,7 @@ export function toUpstreamBody(speech: CallerSpeech, prepared: PreparedCall, can
   if (upload !== null) return toFormBody(upload, prepared.upstreamModel);
   const quirks = facts.operation === 'speech' ? getProvider(provider).toSpeechQuirks(address) : null;
   if (quirks !== null) return toSpeechBody(speech, quirks, prepared);
-  if (speech.voice !== null) throw new WeirError('invalid_request', { message: 'This model does not speak with voices that were uploaded.', param: 'voice' });
+  if (speech.voice !== null && !isOwnVoice(provider, readSpeechRequest(speech.body).voice ?? '')) throw uploadedVoiceRefused();
   if (facts.operation === 'meshes') return Buffer.from(JSON.stringify(toMeshBody(speech.body, prepared.format, prepared.upstreamModel)));
   const conversion = speech.findConversion(prepared.format);
   if (conversion === null && prepared.format === facts.format) return toPassedBody(facts, prepared, candidate, meter);
@@ -61,10 +62,15 @@ function toFormBody({ fields, files }: SpooledUpload, upstreamModel: string): St
 /** A speech request for a server of one's own; the recording of an organization's voice goes with it. */
 function toSpeechBody({ body, voice }: CallerSpeech, quirks: SpeechQuirks, prepared: PreparedCall): UpstreamRequest {
   if (voice === null) return Buffer.from(JSON.stringify(toUpstreamSpeech(readSpeechRequest(body), quirks, prepared.upstreamModel, null).body));
-  if (prepared.format !== 'vllm-omni-speech') throw new WeirError('invalid_request', { message: 'This model does not speak with voices that were uploaded.', param: 'voice' });
+  if (prepared.format !== 'vllm-omni-speech') throw uploadedVoiceRefused();
   const request = toUpstreamSpeech({ ...readSpeechRequest(body), voice: null }, quirks, prepared.upstreamModel, null).body;
   const reference = toReferenceBody(request, voice.voice);
   return { contentType: null, contentLength: reference.contentLength, open: () => Readable.from(writeReference(reference, voice)) };
+}
+
+/** Said to the caller where no upstream of the model and its fallbacks takes it. */
+function uploadedVoiceRefused(): WeirError {
+  return new WeirError('invalid_request', { message: 'This model does not speak with voices that were uploaded.', param: 'voice' });
 }
 
 async function* writeReference(reference: ReferenceBody, voice: SpokenVoice): AsyncGenerator<Buffer> {
