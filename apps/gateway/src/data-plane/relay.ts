@@ -1,13 +1,12 @@
 import { type IncomingMessage, type ServerResponse } from 'node:http';
-import { type Caller, mayUseModel } from '@weir/access';
+import { type Caller } from '@weir/access';
 import { WeirError } from '@weir/kernel';
 import { type Admission } from '@weir/limits';
-import { scrubSecrets } from '@weir/platform';
 import { type OperationDefinition } from '../operations';
 import { type FormDefinition } from '../operations/operation-definition';
 import { type LoopResult, runAttempts } from './attempt-loop';
 import { CallMeter, requireAdmitted } from './call-meter';
-import { type CallRoute, toCallRoutes } from './call-routes';
+import { type CallRoute, getCallRoutes } from './call-routes';
 import { scrubBody, toCallerError } from './caller-error';
 import { isCountedHere, toLocalTokenCount } from './local-token-count';
 import { findSpokenVoice } from './find-spoken-voice';
@@ -125,19 +124,12 @@ export class Relay {
     if (call.isClosed) throw new WeirError('client_closed_request');
   }
 
-  /** The model that was asked for, and those that may answer in its place. */
   private plan(caller: Caller, call: RelayCall): readonly CallRoute[] {
-    const { model } = call.facts;
-    const route = this.road.pool.findRoute(model);
-    if (route === null || route.operation !== call.definition.operation) {
-      throw new WeirError('model_not_found', { message: `The model '${scrubSecrets(model)}' does not exist or does not serve this operation.`, param: 'model' });
-    }
-    if (!mayUseModel(caller, model)) {
-      throw new WeirError('model_not_allowed', { message: `This key may not use the model '${scrubSecrets(model)}'.`, param: 'model' });
-    }
+    const routes = getCallRoutes(this.road.pool, caller, call.definition.operation, call.facts.model);
+    const [{ route }] = routes;
     call.route = route;
     if (route.affinity === 'session') call.affinity = toAffinity(caller.keyId, call.facts);
-    return toCallRoutes(this.road.pool, caller, route, model);
+    return routes;
   }
 
   private answer(call: RelayCall, result: LoopResult): void {

@@ -4,9 +4,10 @@ import { uuidV7, WeirError } from '@weir/kernel';
 import { parseExactJson } from '@weir/wire';
 import { type OperationDefinition } from '../../operations';
 import { BodyReader } from '../body-reader';
+import { getCallRoutes } from '../call-routes';
 import { type FactsPlace } from '../facts/request-facts';
 import { type Road } from '../road';
-import { checkMeshOptions, planMesh } from './plan-mesh';
+import { checkMeshOptions } from './check-mesh-options';
 import { readMeshForm } from './read-mesh-form';
 import { toMeshObject } from './to-mesh-object';
 
@@ -24,7 +25,7 @@ export interface MeshCollection {
 export async function createMesh(road: Road, caller: Caller, request: IncomingMessage, response: ServerResponse, { definition, place }: MeshCollection): Promise<void> {
   const facts = definition.readFacts(await readBody(road, request, response), definition, place);
   const { body, model } = facts;
-  checkMeshOptions(planMesh(road, caller, model), parseExactJson(body.toString('utf8')));
+  checkMeshOptions(getCallRoutes(road.pool, caller, 'meshes', model), parseExactJson(body.toString('utf8')));
   const requestId = uuidV7(road.clock.nowMs());
   const make = async (): Promise<void> => send(response, requestId, toMeshObject(await road.meshes.create(caller, model, body)));
   if (request.headers['idempotency-key'] === undefined) await make();

@@ -2,12 +2,12 @@ import { WeirError } from '@weir/kernel';
 import { SealedBytesUnreadable } from '@weir/vault';
 import { meshes as meshesDefinition } from '../../operations/meshes';
 import { type LoopResult } from '../attempt-loop';
+import { getCallRoutes } from '../call-routes';
 import { toCallerError, toCallerStatus } from '../caller-error';
 import { type DetachedCall } from '../detached-call';
 import { type ClaimedMesh } from './mesh-job';
 import { MeshFollower } from './mesh-follower';
 import { type Meshes } from './meshes';
-import { planMesh } from './plan-mesh';
 import { type RunEnd, toRunEnd } from './to-run-end';
 
 /** A key that was made a moment ago may not be known to this process yet. */
@@ -48,7 +48,7 @@ async function run(meshes: Meshes, job: ClaimedMesh, call: DetachedCall, onProgr
   if (caller === null) return new WeirError('database_unavailable', { message: 'The key is not known here yet.', retryAfterMs: UNKNOWN_KEY_WAIT_MS });
   call.caller = caller;
   call.facts = meshesDefinition.readFacts(await openRequest(meshes, job), meshesDefinition, PLACE);
-  const routes = planMesh(road, caller, call.facts.model);
+  const routes = getCallRoutes(road.pool, caller, 'meshes', call.facts.model);
   call.route = routes[0].route;
   call.follow = (attempt, prepared, result) => {
     if (result.kind !== 'answered' || prepared.format !== 'meshes') return Promise.resolve(result);
