@@ -3,6 +3,7 @@ import { chat, type ChatAnswer, openChat, readAnswer } from './support/chat';
 import { type JsonValue } from './support/control-plane';
 import { MeterScene } from './support/meter-scene';
 import { waitFor } from './support/wait-for';
+import { addModel, addUpstream } from './support/weir';
 
 const PRICED = 'priced';
 const UNPRICED = 'unpriced';
@@ -112,6 +113,39 @@ describe.each([
     expect(refusing).toHaveLength(1);
     expect(refusing[0]).toMatchObject({ limit: 'budget', period: 'day', max_usd: '0.015' });
     expect(refusing[0].resets_in_ms).toBeLessThanOrEqual(86_400_000);
+  });
+
+  it('holds for the dearest of all that may answer, and names the fallbacks that the key may use', async () => {
+    await scene.makeModel('dear', { per_request_usd: '0.5', output_per_million_usd: 2 });
+    await scene.makeModel('hidden', { per_request_usd: 100 });
+    await scene.makeModel('asked', { per_request_usd: '0.01', output_per_million_usd: 2 }, { fallbacks: ['dear', 'hidden'] });
+    const { key } = await scene.makeKey('asked', { models: ['asked', 'dear'], budgets: [{ amount_usd: '0.4', period: 'total' }] });
+    const explanation = await explain(key, 'asked', { max_tokens: 50 });
+    expect(explanation).toMatchObject({
+      admitted: false,
+      refusal: { code: 'budget_exceeded' },
+      route: { model: 'asked', targets: [{ upstream_model: 'upstream-asked' }], fallbacks: [{ model: 'dear', targets: [{ upstream: 'upstream of dear', price: { per_request_usd: 0.5 } }] }] },
+      estimate: { most_cost_usd: '0.5001' },
+    });
+    expect(explanation.route.fallbacks).toHaveLength(1);
+    expect((await chat(scene.weir, key, 'asked', { fields: { max_tokens: 50 } })).body.error.code).toBe('budget_exceeded');
+  });
+
+  it('holds for all the time on a GPU that a call may take', async () => {
+    await scene.makeModel('own-gpu', { per_gpu_second_usd: '0.01' });
+    const { key } = await scene.makeKey('own-gpu');
+    expect(await explain(key, 'own-gpu')).toMatchObject({ estimate: { most_cost_usd: '0.6' } });
+  });
+
+  it('refuses what a call is refused for, in the same words: a member without a price, under a budget', async () => {
+    // Its price is the table's, not its owner's word.
+    const { id } = await addUpstream(scene.weir, { name: 'tabled', provider: 'openai', baseUrl: scene.simulator.baseUrl, secrets: ['sk-simulated-0123456789'] });
+    await addModel(scene.weir, 'tabled', [], { targets: [{ upstream_id: id, upstream_model: 'gpt-4o-mini' }] });
+    const { key } = await scene.makeKey('tabled', { budgets: [{ amount_usd: 5, period: 'total' }] });
+    const explanation = await explain(key, 'tabled', { max_tokens: 5, service_tier: 'priority' });
+    expect(explanation).toMatchObject({ admitted: false, refusal: { status: 400, code: 'invalid_request' } });
+    const refused = await chat(scene.weir, key, 'tabled', { fields: { max_tokens: 5, service_tier: 'priority' } });
+    expect([refused.status, refused.body.error.message]).toEqual([400, explanation.refusal.message]);
   });
 
   it('says of a model without a price that it may be used only without a budget', async () => {

@@ -1,11 +1,11 @@
 import { type Caller } from '@weir/access';
-import { LARGEST_BUDGET_NANOS, type Nanos, type UsageUnits, WeirError } from '@weir/kernel';
-import { type ModelPrice, takesGpuTime, toCost } from '@weir/ledger';
+import { LARGEST_BUDGET_NANOS, type Nanos, type UsageUnits } from '@weir/kernel';
+import { type ModelPrice, toCost } from '@weir/ledger';
 import { type Admission, type Demand, type Grant, toRefusal } from '@weir/limits';
 import { type CallPlan } from './call-plans';
 import { type CallRoute } from './call-routes';
-import { Estimate } from './estimate';
-import { type RequestFacts } from './facts/request-facts';
+import { toCallTerms } from './call-terms';
+import { type Estimate } from './estimate';
 import { type RelayCall } from './relay-call';
 import { type Road } from './road';
 
@@ -46,29 +46,15 @@ export class CallMeter implements Demand {
 
   /**
    * @param routes the model that was asked for, whose limits apply, and those that may answer in its place
-   * @throws WeirError model_not_priced under a budget
+   * @throws WeirError model_not_priced or invalid_request for what cannot be used under a budget
    */
   constructor(call: RelayCall, caller: Caller, routes: readonly CallRoute[]) {
     this.road = call.road;
     this.requestId = call.requestId;
-    const { facts } = call;
-    const [{ route }] = routes;
-    const bounds = this.road.prices.getWorstBounds(routes, call.startedAtMs);
-    // A provider's own API is called under no model's name.
-    this.callPlan = this.road.plans.get(caller, route.operation === 'proxy' ? null : route, facts.model, call.startedAtMs);
-    if (this.hasBudget && bounds.price === null) {
-      throw new WeirError('model_not_priced', { message: `The model has no price, so that it cannot be used under a budget.`, param: 'model' });
-    }
-    if (this.hasBudget && facts.operation === 'proxy' && facts.streamUsageSplice !== null) {
-      // Thinking that is not shown could not be counted.
-      throw new WeirError('invalid_request', { message: "Under a budget, 'stream_options.include_usage' must be true here.", param: 'stream_options.include_usage' });
-    }
-    // A price of the model's own is its owner's word for all that its calls cost.
-    if (this.hasBudget && facts.unpricedMember !== null && routes.some(({ route: { price } }) => price === null)) {
-      const message = `The parameter '${facts.unpricedMember}' costs what the price of tokens does not cover, so that it cannot be used under a budget.`;
-      throw new WeirError('invalid_request', { message, param: facts.unpricedMember });
-    }
-    this.estimate = new Estimate(facts, bounds, takesGpuTime(bounds.price) ? toLongestMs(facts, routes, this.road) : 0);
+    const { callPlan, estimate, refusal } = toCallTerms(call.road, caller, call.facts, routes, call.startedAtMs);
+    this.callPlan = callPlan;
+    if (refusal !== null) throw refusal;
+    this.estimate = estimate;
     this.tokens = this.estimate.tokens;
     // Without a budget nobody asks for money.
     this.leastNanos = this.hasBudget ? this.estimate.leastNanos : 0;
@@ -198,15 +184,6 @@ export class CallMeter implements Demand {
     // Without a budget there is no hold, and no bound to what an upstream may say that it costs.
     this.road.meter.settle(this.grant, { tokens: this.chargedTokens, nanos: this.hasBudget ? this.chargedNanos : 0, rows: this.rows });
   }
-}
-
-/** The longest that an attempt may take: its time on a GPU is held for all of it. */
-function toLongestMs({ isStream }: RequestFacts, routes: readonly CallRoute[], { configuration }: Road): number {
-  const targets = routes.flatMap(({ route }) => route.targets);
-  const timeouts = targets.map(({ upstream }) =>
-    isStream ? (upstream.streamTimeoutMs ?? configuration.streamTimeoutMs) : (upstream.timeoutMs ?? configuration.requestTimeoutMs),
-  );
-  return Math.max(0, ...timeouts);
 }
 
 const UNPRICED: Charge = Object.freeze({ nanos: null, isOverrun: false });

@@ -1,15 +1,16 @@
 import { type IncomingMessage } from 'node:http';
-import { type Caller, mayUseModel } from '@weir/access';
+import { type Caller } from '@weir/access';
 import { toUsdString, WeirError } from '@weir/kernel';
 import { toTier } from '@weir/ledger';
 import { type Demand, type PlanUse, toLimitTrace, toRefusal } from '@weir/limits';
 import { scrubSecrets } from '@weir/platform';
-import { type ModelRoute, toUpstreamModel } from '@weir/upstreams';
+import { toUpstreamModel } from '@weir/upstreams';
 import { JsonScanner } from '@weir/wire';
 import { OPERATION_DEFINITIONS } from '../operations';
 import { BodyReader } from './body-reader';
-import { type CallPlan } from './call-plans';
-import { Estimate } from './estimate';
+import { type CallRoute, getCallRoutes } from './call-routes';
+import { toCallTerms } from './call-terms';
+import { type Estimate } from './estimate';
 import { authenticate } from './relay';
 import { type RequestFacts } from './facts/request-facts';
 import { type Road } from './road';
@@ -56,49 +57,54 @@ async function toExplanation(road: Road, caller: Caller, { definition }: Operati
     model: scrubSecrets(facts.model),
     key: { public_id: caller.publicId, organization_id: caller.organizationId, project_id: caller.projectId },
   };
-  const route = road.pool.findRoute(facts.model);
-  if (route === null || route.operation !== definition.operation) {
-    return { ...about, ...toRefused(new WeirError('model_not_found')), route: null, estimate: null, limits: [] };
-  }
-  if (!mayUseModel(caller, facts.model)) {
-    return { ...about, ...toRefused(new WeirError('model_not_allowed')), route: null, estimate: null, limits: [] };
-  }
-  const bounds = road.prices.getBounds(route, facts.model, nowMs);
-  const estimate = new Estimate(facts, bounds);
-  const callPlan = road.plans.get(caller, route, facts.model, nowMs);
+  const routes = tryRoutes(road, caller, definition.operation, facts.model);
+  if (routes instanceof WeirError) return { ...about, ...toRefused(routes), route: null, estimate: null, limits: [] };
+  const terms = toCallTerms(road, caller, facts, routes, nowMs);
+  const { callPlan, estimate, isPriced } = terms;
   const demand: Demand = { requestId: 'explained', requests: 1, tokens: estimate.tokens, leastNanos: estimate.leastNanos, mostNanos: estimate.mostNanos };
   const use = await road.meter.use(callPlan.plan, demand);
-  const refusal = findRefusal(road, callPlan, bounds.price === null, use);
+  // In the order in which a call meets them.
+  const refusal = road.ledger.hasRoom() ? (terms.refusal ?? findLimitRefusal(use)) : new WeirError('ledger_unavailable');
+  const [asked, ...fallbacks] = routes;
   return {
     ...about,
     ...(refusal === null ? { admitted: true, refusal: null } : toRefused(refusal)),
-    route: toRouteView(road, route, facts.model, nowMs),
-    estimate: toEstimateView(estimate, bounds.price !== null),
+    route: {
+      model: asked.route.name,
+      targets: toTargetViews(road, asked, nowMs),
+      fallbacks: fallbacks.map((fallback) => ({ model: scrubSecrets(fallback.model), targets: toTargetViews(road, fallback, nowMs) })),
+    },
+    estimate: toEstimateView(estimate, isPriced),
     limits: toLimitTrace(use.admission),
   };
 }
 
-function findRefusal(road: Road, { counters }: CallPlan, isUnpriced: boolean, { admission, isKept }: PlanUse): WeirError | null {
-  if (counters.length > 0 && isUnpriced) return new WeirError('model_not_priced');
+/** Where the call would go, or why nowhere. */
+function tryRoutes({ pool }: Road, caller: Caller, operation: RequestFacts['operation'], model: string): readonly CallRoute[] | WeirError {
+  try {
+    return getCallRoutes(pool, caller, operation, model);
+  } catch (error) {
+    if (error instanceof WeirError) return error;
+    throw error;
+  }
+}
+
+function findLimitRefusal({ admission, isKept }: PlanUse): WeirError | null {
   if (!isKept) return new WeirError('limits_unavailable');
-  if (!admission.admitted) return toRefusal(admission);
-  return road.ledger.hasRoom() ? null : new WeirError('ledger_unavailable');
+  return admission.admitted ? null : toRefusal(admission);
 }
 
 function toRefused(error: WeirError): { admitted: false; refusal: Record<string, unknown> } {
   return { admitted: false, refusal: { status: error.status, code: error.code, message: error.message, retry_after_ms: error.retryAfterMs } };
 }
 
-function toRouteView(road: Road, route: ModelRoute, model: string, nowMs: number) {
-  return {
-    model: route.name,
-    targets: route.targets.map((target) => {
-      const upstreamModel = toUpstreamModel(target, route.name, model);
-      const price = road.prices.findPrice(route, target, upstreamModel, nowMs);
-      const rate: unknown = price === null ? null : JSON.parse(toTier(price, 0).rateJson);
-      return { upstream: scrubSecrets(target.upstream.name), upstream_model: scrubSecrets(upstreamModel), weight: target.weight, enabled: target.upstream.enabled, price: rate };
-    }),
-  };
+function toTargetViews(road: Road, { route, model }: CallRoute, nowMs: number) {
+  return route.targets.map((target) => {
+    const upstreamModel = toUpstreamModel(target, route.name, model);
+    const price = road.prices.findPrice(route, target, upstreamModel, nowMs);
+    const rate: unknown = price === null ? null : JSON.parse(toTier(price, 0).rateJson);
+    return { upstream: scrubSecrets(target.upstream.name), upstream_model: scrubSecrets(upstreamModel), weight: target.weight, enabled: target.upstream.enabled, price: rate };
+  });
 }
 
 function toEstimateView(estimate: Estimate, isPriced: boolean) {
