@@ -429,7 +429,7 @@ describe('speech is charged', () => {
     gateway.simulator.forPath(path, speaks);
     const response = await say(model, { input: 'Grüß Gott 👋' });
     await bytesOf(response);
-    expect(await gateway.rows(response.headers.get('x-request-id'))).toMatchObject([{ operation: 'speech', status: 'succeeded', cost_nanos: String(11 * NANOS_PER_CHARACTER) }]);
+    expect(await gateway.rows(response.headers.get('x-request-id'))).toMatchObject([{ operation: 'speech', status: 'succeeded', estimated: false, output_tokens: '0', cost_nanos: String(11 * NANOS_PER_CHARACTER) }]);
   });
 
   it('within a budget, to its last cent', async () => {

@@ -1,4 +1,5 @@
 import { zeroUsage } from '@weir/kernel';
+import { parseModelPrice } from '@weir/ledger';
 import { type AbortedCallCharge, type AttemptEnd, toChargedUsage } from './charged-usage';
 
 const worstUsage = { ...zeroUsage(), inputTokens: 900, outputTokens: 4_096, requests: 1 };
@@ -6,7 +7,7 @@ const reportedUsage = { ...zeroUsage(), inputTokens: 30, outputTokens: 7, reques
 const POLICIES: readonly AbortedCallCharge[] = ['estimate', 'input', 'none'];
 
 function toEnd(end: Partial<AttemptEnd>): AttemptEnd {
-  return { status: 'succeeded', reportedUsage: null, isReportFinal: false, reachedUpstream: true, isTimeout: false, requestTextBytes: 101, outputTextBytes: 0, hasOutput: (end.outputTextBytes ?? 0) > 0, worstUsage, work: null, ...end };
+  return { status: 'succeeded', reportedUsage: null, isReportFinal: false, reachedUpstream: true, isTimeout: false, requestTextBytes: 101, outputTextBytes: 0, hasOutput: (end.outputTextBytes ?? 0) > 0, worstUsage, work: null, price: null, ...end };
 }
 
 const estimated = (inputTokens: number, outputTokens: number) => ({ usage: { ...zeroUsage(), inputTokens, outputTokens, requests: 1 }, estimated: true });
@@ -41,6 +42,29 @@ describe('what an attempt is charged for', () => {
     expect(toChargedUsage(toEnd({ status: 'failed', hasOutput: true, work }), policy)).toEqual({ usage: work.usual, estimated: true });
     expect(toChargedUsage(toEnd({ status: 'succeeded', hasOutput: true, work }), policy)).toEqual({ usage: work.usual, estimated: true });
     expect(toChargedUsage(toEnd({ status: 'failed', hasOutput: false, work }), policy)).toEqual(nothing);
+  });
+
+  it.each([
+    ['characters', { per_thousand_characters_usd: 0.015 }],
+    ['requests', { per_request_usd: 0.01 }],
+    ['time on a GPU', { per_gpu_second_usd: 0.01, per_thousand_characters_usd: 0.015 }],
+  ])('is known, and no estimate, where the price is by %s alone and the upstream told nothing', (_what, fields) => {
+    const [known, price] = [{ ...zeroUsage(), characters: 50, requests: 1 }, parseModelPrice(fields)];
+    const work = { known, usual: { ...known, outputTokens: 70, mediaMs: 3_000 }, worst: { ...known, outputTokens: 900, mediaMs: 60_000 } };
+    expect(toChargedUsage(toEnd({ hasOutput: true, work, price }), 'input')).toEqual({ usage: known, estimated: false });
+    // What the upstream did of it is not known.
+    expect(toChargedUsage(toEnd({ status: 'failed', hasOutput: true, work, price }), 'input')).toEqual({ usage: work.usual, estimated: true });
+    expect(toChargedUsage(toEnd({ status: 'aborted', work, price }), 'input')).toEqual({ usage: work.usual, estimated: true });
+  });
+
+  it.each([
+    ['tokens, too', { per_thousand_characters_usd: 0.015, output_per_million_usd: 1 }],
+    ['the second of sound', { per_second_usd: 0.01 }],
+    ['nothing at all', { input_per_million_usd: 0 }],
+  ])('is an estimate where the price is by %s', (_what, fields) => {
+    const known = { ...zeroUsage(), characters: 50, requests: 1 };
+    const work = { known, usual: { ...known, outputTokens: 70, mediaMs: 3_000 }, worst: { ...known, outputTokens: 900, mediaMs: 60_000 } };
+    expect(toChargedUsage(toEnd({ hasOutput: true, work, price: parseModelPrice(fields) }), 'input')).toEqual({ usage: work.usual, estimated: true });
   });
 
   it.each(POLICIES)('is estimated from what passed through where the upstream told none (%s)', (policy) => {

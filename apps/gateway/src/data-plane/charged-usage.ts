@@ -1,4 +1,5 @@
 import { type UsageUnits, zeroUsage } from '@weir/kernel';
+import { type ModelPrice, toCost } from '@weir/ledger';
 import { addWork, type Work } from './estimate';
 
 /** What a call is charged whose caller left before any of the answer came (`ABORTED_CALL_CHARGE`). */
@@ -25,6 +26,8 @@ export interface AttemptEnd {
   readonly worstUsage: UsageUnits;
   /** What is used beside or instead of tokens of text; null for these alone. */
   readonly work: Work | null;
+  /** What the attempt is charged by; null when nobody has set one. */
+  readonly price: ModelPrice | null;
 }
 
 /** What an attempt is charged for, by the upstream's word or estimated from what passed through. */
@@ -39,6 +42,7 @@ const BYTES_PER_TOKEN = 4;
 /**
  * What is charged for an attempt:
  * - what the upstream reports; of a stream that broke off no less than what came through;
+ * - else what is known from the request, where that alone has a price;
  * - else what passed through: of a whole answer, and of one that broke off, whoever broke it;
  * - nothing where it failed before any output;
  * - by `policy` where the caller left, or the time was up, before any output: what the upstream did is
@@ -49,6 +53,7 @@ export function toChargedUsage(end: AttemptEnd, policy: AbortedCallCharge): Char
   // A report of a beginning alone: another upstream is asked, and paid.
   if (end.status === 'failed' && !end.hasOutput && !end.isTimeout && !end.isReportFinal) return toNothing();
   if (end.reportedUsage !== null && (end.status === 'succeeded' || end.isReportFinal || !end.hasOutput)) return { usage: withKnownWork(end.reportedUsage, end), estimated: false };
+  if (end.status === 'succeeded' && end.reportedUsage === null && end.work !== null && isPaidByKnown(end.price, end.work)) return { usage: { ...end.work.known }, estimated: false };
   if (end.status === 'aborted' && end.hasOutput && policy === 'estimate') return { usage: end.worstUsage, estimated: true };
   if (end.status === 'succeeded' || end.hasOutput) return end.reportedUsage === null ? toRelayed(end) : toCut(end, end.reportedUsage);
   if ((end.status === 'failed' && !end.isTimeout) || !end.reachedUpstream) return toNothing();
@@ -74,6 +79,13 @@ function toCut(end: AttemptEnd, reported: UsageUnits): ChargedUsage {
   const usage = withKnownWork(reported, end);
   const outputTokens = Math.max(usage.outputTokens, Math.ceil(end.outputTextBytes / BYTES_PER_TOKEN));
   return { usage: { ...usage, outputTokens }, estimated: outputTokens !== usage.outputTokens };
+}
+
+/** By the character or the image, say: then nothing that was never counted need be invented. */
+function isPaidByKnown(price: ModelPrice | null, { known, worst }: Work): boolean {
+  if (price === null) return false;
+  const nanos = toCost(price, known);
+  return nanos > 0 && nanos === toCost(price, worst);
 }
 
 function toNothing(): ChargedUsage {

@@ -49,6 +49,7 @@ export function settleAttempt(call: RelayCall, place: AttemptPlace, failure: Att
       outputTextBytes: place.attempt.outputTextBytes,
       worstUsage: place.meter.estimate.worstUsage,
       work: call.facts.work,
+      price: place.price,
     },
     road.configuration.abortedCallCharge,
   );
