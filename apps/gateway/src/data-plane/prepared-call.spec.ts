@@ -55,3 +55,14 @@ describe('what a target can be asked', () => {
     expect(prepare(provider, operation, format)).toBeNull();
   });
 });
+
+describe('the headers of a call', () => {
+  it("have each name once, with the provider's own word before Weir's", () => {
+    const upstream = { provider: 'trellis', address: { origin: 'https://x.example', basePath: '', options: {} } };
+    const candidate = { target: { upstream, upstreamModel: 'm' }, key: { id: null, label: '', secret: new Secret('') } } as unknown as Candidate;
+    const headers = prepareCall(candidate, 'm', 'm', { operation: 'meshes', format: 'meshes' } as unknown as RequestFacts)?.jsonHeaders ?? [];
+    const names = headers.filter((_, index) => index % 2 === 0);
+    expect(names).toEqual([...new Set(names)]);
+    expect(headers[headers.indexOf('accept') + 1]).toBe('model/gltf-binary');
+  });
+});

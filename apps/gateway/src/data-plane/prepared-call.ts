@@ -86,14 +86,21 @@ function toOutputCapName({ target }: Candidate, format: WireFormat, upstreamMode
 
 /**
  * Nothing of the caller's is among the headers: its credentials, cookies and organization are no
- * business of the upstream.
+ * business of the upstream. What the provider says of its own stands in the place of Weir's.
  */
 function makeHeaders({ target, key }: Candidate, accept: string): string[] {
   const provider = getProvider(target.upstream.provider);
   const headers = ['content-type', 'application/json', 'accept', accept, 'accept-encoding', 'identity', 'user-agent', 'weir'];
-  headers.push(...provider.toHeaders(target.upstream.address));
+  const own = provider.toHeaders(target.upstream.address);
+  for (let index = 0; index < own.length; index += 2) setHeader(headers, own[index], own[index + 1]);
   if (key.id !== null) headers.push(...provider.toAuthorization(key.secret));
   return headers;
+}
+
+function setHeader(headers: string[], name: string, value: string): void {
+  const place = headers.findIndex((entry, index) => index % 2 === 0 && entry === name);
+  if (place === -1) headers.push(name, value);
+  else headers[place + 1] = value;
 }
 
 const SAFE_VALUE = /^[\x20-\x7e]{1,1000}$/;
@@ -105,10 +112,7 @@ export function toCallHeaders({ passedHeaders, jsonHeaders, streamHeaders }: Pre
   const merged = [...headers];
   for (const name of passedHeaders) {
     const value = request.headers[name];
-    if (typeof value !== 'string' || !SAFE_VALUE.test(value)) continue;
-    const place = merged.findIndex((entry, index) => index % 2 === 0 && entry === name);
-    if (place === -1) merged.push(name, value);
-    else merged[place + 1] = value;
+    if (typeof value === 'string' && SAFE_VALUE.test(value)) setHeader(merged, name, value);
   }
   return merged;
 }
