@@ -226,6 +226,22 @@ describe('a transcription', () => {
     expect(heard(path)).toHaveLength(1);
   });
 
+  it('may show four voices of ten seconds each, and no more than that', async () => {
+    const { model, path } = await addService();
+    gateway.simulator.forPath(path, respond.json({ text: 'a' }));
+    // 48 kHz, 16 bit, stereo.
+    const voice = `data:audio/wav;base64,${randomBytes(1_920_044).toString('base64')}`;
+    const shown = (count: number) => Array.from({ length: count }, () => ['known_speaker_references[]', voice] as const);
+    const answered = await send('/v1/audio/transcriptions', [['model', model], ['file', blob()], ...shown(4)]);
+    expect([answered.status, await answered.text()]).toEqual([200, expect.stringContaining('"a"')]);
+    expect((await readForm(heard(path)[0])).texts.filter(([, value]) => value === voice)).toHaveLength(4);
+    for (const tooMany of [shown(5), [['known_speaker_references[]', voice + voice] as const]]) {
+      const refused = await send('/v1/audio/transcriptions', [['model', model], ['file', blob()], ...tooMany]);
+      expect([refused.status, (await errorOf(refused)).param]).toEqual([400, 'known_speaker_references[]']);
+    }
+    expect(heard(path)).toHaveLength(1);
+  });
+
   it('is refused to a key that may not use the model, and to one without a key', async () => {
     const { model, path } = await addService();
     const another = await addService();

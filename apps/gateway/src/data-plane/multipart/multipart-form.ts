@@ -16,13 +16,13 @@ export interface MultipartForm {
   readonly parts: ReadonlyMap<string, PartRule>;
   /** Texts of other names pass, each once; files never do. */
   readonly isOpen?: boolean;
+  /** All texts together. */
+  readonly maxTextBytes?: number;
 }
 
 export interface MultipartLimits {
   /** All files together. */
   readonly maxFileBytes: number;
-  /** All texts together. */
-  readonly maxTextBytes?: number;
   /** How long the caller may send nothing. */
   readonly idleTimeoutMs?: number;
 }

@@ -35,7 +35,7 @@ export type OnFile<Result> = (file: MultipartFile, before: readonly MultipartFie
 export async function readMultipart<Result>(request: IncomingMessage, form: MultipartForm, limits: MultipartLimits, onFile: OnFile<Result>): Promise<MultipartContents<Result>> {
   const boundary = parseMultipartType(request.headers);
   const announced = request.headers['content-length'];
-  if (announced !== undefined && Number(announced) > toMaxBytes(limits)) throw tooLarge(limits);
+  if (announced !== undefined && Number(announced) > toMaxBytes(form, limits)) throw tooLarge(limits);
   const contents = await new MultipartReading(request, form, limits, boundary, onFile).read();
   for (const [name, rule] of form.parts) {
     if (rule.isRequired === true && !contents.names.has(name)) throw invalid(`Missing required parameter: '${name}'.`, name);
@@ -124,7 +124,7 @@ class MultipartReading<Result> {
     if (this.failure !== null) return;
     this.receivedBytes += chunk.length;
     this.idle.refresh();
-    if (this.receivedBytes > toMaxBytes(this.limits)) this.fail(tooLarge(this.limits));
+    if (this.receivedBytes > toMaxBytes(this.form, this.limits)) this.fail(tooLarge(this.limits));
     // Behind the last boundary nothing counts, and the parser takes nothing.
     else if (this.parser.writable && !this.parser.write(chunk)) {
       this.isHeld = true;
@@ -211,7 +211,7 @@ class MultipartReading<Result> {
       bytes += chunk.length;
       this.textBytes += chunk.length;
       if (bytes > maxBytes) throw invalid(`Invalid '${name}': it is longer than ${maxBytes} bytes.`, name);
-      if (this.textBytes > toMaxTextBytes(this.limits)) throw invalid(`The texts of the form are longer than ${toMaxTextBytes(this.limits)} bytes.`, name);
+      if (this.textBytes > toMaxTextBytes(this.form)) throw invalid(`The texts of the form are longer than ${toMaxTextBytes(this.form)} bytes.`, name);
       chunks.push(chunk);
     }
     return toText(Buffer.concat(chunks), name);
@@ -264,13 +264,13 @@ function toHeadFields(fields: object): ReadonlyMap<string, readonly string[]> {
   return new Map(Object.entries(fields).map(([name, values]: [string, unknown]) => [name, Array.isArray(values) ? values.map(String) : []]));
 }
 
-function toMaxTextBytes({ maxTextBytes = MAX_TEXT_BYTES }: MultipartLimits): number {
+function toMaxTextBytes({ maxTextBytes = MAX_TEXT_BYTES }: MultipartForm): number {
   return maxTextBytes;
 }
 
 /** Of the whole body: the files, the texts, and what stands around them. */
-function toMaxBytes(limits: MultipartLimits): number {
-  return limits.maxFileBytes + toMaxTextBytes(limits) + MAX_FRAME_BYTES;
+function toMaxBytes(form: MultipartForm, limits: MultipartLimits): number {
+  return limits.maxFileBytes + toMaxTextBytes(form) + MAX_FRAME_BYTES;
 }
 
 function tooLarge({ maxFileBytes }: MultipartLimits): WeirError {
