@@ -3,20 +3,15 @@ import { type ConversationTurn, JsonObject, refusePictureUrls, refuseReferences 
 import { isDialect } from './caller-dialects';
 import { type CallerSpeech } from './caller-speech';
 
-const MODALITY = Buffer.from('"modality"');
-/** A key may be written with escapes, which no byte search finds. */
-const ESCAPE = Buffer.from('\\u00');
-
 /**
  * For a server of one's own: it fetches from inside the operator's network, and opens `file://` on its
- * own disk. So whatever it is to see comes with the request.
+ * own disk. So whatever it is to see comes with the request. Texts of forms, and what embeddings are made
+ * of, are refused where they are read (`facts/`), whoever is asked.
  * @throws WeirError invalid_request that names the caller's field
  */
 export function refuseFetching(speech: CallerSpeech): void {
-  const { facts, upload } = speech;
-  if (upload !== null) for (const { name, value } of upload.fields) if (!FREE_TEXTS.includes(name)) refuseReferences(value, name);
+  const { facts } = speech;
   if (facts.format === 'openai-images') refuseNamed(speech);
-  if (facts.format === 'openai-embeddings') refuseModality(speech);
   if (facts.imageCount + facts.fileCount === 0) return;
   if (facts.format === 'openai-moderations') throw refuse('input', 'must be text for this model');
   // vLLM takes messages for embeddings, too.
@@ -31,14 +26,6 @@ const FREE_TEXTS: readonly string[] = ['prompt', 'negative_prompt'];
 function refuseNamed(speech: CallerSpeech): void {
   const request = JsonObject.of(speech.body, '', 'caller');
   for (const name of request.names) if (!FREE_TEXTS.includes(name)) refuseReferences(request.find(name), name);
-}
-
-/** Infinity fetches what stands in `input` as soon as it is told that these are pictures or sound. */
-function refuseModality(speech: CallerSpeech): void {
-  const { body } = speech.facts;
-  if (!body.includes(MODALITY) && !body.includes(ESCAPE)) return;
-  const modality = JsonObject.of(speech.body, '', 'caller').find('modality');
-  if (modality !== null && modality !== 'text') throw refuse('modality', "must be 'text' for this model");
 }
 
 function refuseUrls({ parts }: ConversationTurn): void {

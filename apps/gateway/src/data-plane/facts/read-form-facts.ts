@@ -10,7 +10,7 @@ import { toUnits, toWorkFacts } from './to-work-facts';
 
 const EMPTY = Buffer.alloc(0);
 /** The caller's own words, in which a URL is something to say; and names of models, which have slashes. */
-const FREE_TEXTS = ['prompt', 'model', 'user'];
+const FREE_TEXTS = ['prompt', 'negative_prompt', 'model', 'user'];
 const DATA_URI = /^data:[a-z0-9.+-]+\/[a-z0-9.+-]+;base64,[A-Za-z0-9+/]*={0,2}$/i;
 /** The thinnest speech that is understood is coded at some 6 kbit/s. */
 const WORST_MS_PER_BYTE = 1.4;
