@@ -345,6 +345,18 @@ describe('errors of Weir’s own', () => {
     expect((await call('GET', '/proxy/openai/v1/models', { key })).status).toBe(403);
     expect(gateway.simulator.calls).toHaveLength(2);
   });
+
+  it("a key may be allowed a provider's own names, which are no models here, and they open that place alone", async () => {
+    const { key } = await addKey(gateway.weir, { models: ['openai/ft:own-1', 'gpu/own-*'] });
+    const statusOf = async (path: string, model: string): Promise<number> => (await call('POST', path, { body: chatBody({ model }), key })).status;
+    expect(await statusOf('/proxy/openai/v1/chat/completions', 'ft:own-1')).toBe(200);
+    expect(await statusOf('/proxy/gpu/v1/chat/completions', 'own-2')).toBe(200);
+    expect(await statusOf('/proxy/gpu/v1/chat/completions', 'ft:own-1')).toBe(403);
+    expect(await statusOf('/v1/chat/completions', 'openai/ft:own-1')).toBe(404);
+    for (const models of [['ft:own-1'], ['nowhere/own-1']]) {
+      await expect(addKey(gateway.weir, { models })).rejects.toThrow('The field models[0] names no model.');
+    }
+  });
 });
 
 describe('what it costs', () => {
@@ -420,7 +432,11 @@ describe('what fails', () => {
     const name = `next ${_what.replaceAll(' ', '-')}`;
     await addUpstream(name, { provider: 'openai-compatible', baseUrl: `${gateway.simulator.origin}/next/v1`, options: { proxy_paths: '/' }, keyCount: 2 });
     gateway.simulator.default(respond.json({ ok: true }));
-    await waitFor(async () => (await call('GET', `/proxy/${encodeURIComponent(name)}/x`)).status === 200);
+    // The upstream may be known before its second key is. Keys are asked in turn.
+    await waitFor(async () => {
+      await call('GET', `/proxy/${encodeURIComponent(name)}/x`);
+      return new Set(gateway.simulator.calls.map(({ key }) => key)).size === 2;
+    });
     gateway.simulator.reset();
     gateway.simulator.enqueue(reply, respond.json({ ok: true }));
     const answer = await call('POST', `/proxy/${encodeURIComponent(name)}/v1/chat/completions`, { body: chatBody({ model: 'qwen3' }) });

@@ -19,6 +19,7 @@ export {
 } from './routing-options';
 export { type LoaderLog, type OpenKeys, SnapshotLoader } from './snapshot-loader';
 export { AFFINITIES, type Affinity, STRATEGIES, type Strategy } from './strategy';
+export { toProxyNames } from './to-proxy-models';
 export { toUpstreamModel } from './to-upstream-model';
 export { AttemptAbortedError, type AttemptPhase, toFailureClass, type TransportFailure } from './transport-failure';
 export { UpstreamPool, type UpstreamPoolOptions } from './upstream-pool';

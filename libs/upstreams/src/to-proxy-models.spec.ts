@@ -1,7 +1,7 @@
 import { type UpstreamId } from '@weir/kernel';
 import { type ProviderName } from '@weir/providers';
 import { type UpstreamInput } from './pool-snapshot';
-import { toProxyModels } from './to-proxy-models';
+import { toProxyModels, toProxyNames } from './to-proxy-models';
 
 function upstream(name: string, provider: ProviderName, fields: Partial<UpstreamInput> = {}): UpstreamInput {
   const address = { origin: 'https://x.example', basePath: '', options: {} };
@@ -20,6 +20,10 @@ describe('toProxyModels', () => {
   it('a vendor’s name means the vendor, where there is one', () => {
     expect(list([upstream('openai', 'azure'), upstream('x', 'openai')])).toMatchObject({ openai: ['id of x'], azure: ['id of openai'] });
     expect(list([upstream('openai', 'openai-compatible')])).toEqual({ openai: ['id of openai'] });
+  });
+
+  it('the names are known of what is switched off, too, and are no patterns', () => {
+    expect(toProxyNames([upstream('a', 'openai', { enabled: false }), upstream('d', 'tei'), upstream('gpu*', 'tei')])).toEqual(['a', 'd', 'openai']);
   });
 
   it('what is switched off is not there, and no name is a pattern', () => {

@@ -20,6 +20,12 @@ export function toProxyModels(upstreams: readonly UpstreamInput[]): ModelInput[]
   return [...models.values()].filter(({ name }) => !name.endsWith('*'));
 }
 
+/** The names behind `/proxy/` by which these upstreams are called, be they on or off. */
+export function toProxyNames(upstreams: readonly { readonly name: string; readonly provider: string }[]): string[] {
+  const vendors = VENDORS.filter((vendor) => upstreams.some(({ provider }) => provider === vendor));
+  return [...upstreams.map(({ name }) => name), ...vendors].filter((name) => !name.endsWith('*'));
+}
+
 function toModel(name: string, upstreams: readonly UpstreamInput[]): ModelInput {
   return {
     id: `proxy/${name}` as ModelId,

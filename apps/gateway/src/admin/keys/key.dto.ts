@@ -10,7 +10,7 @@ const MOST_MODELS = 1000;
 const LONGEST_MODEL = 256;
 const LONGEST_OVERLAP_SECONDS = 365 * 24 * 3600;
 
-const MODELS = 'Names, or prefixes that end in `*`. Empty allows every model.';
+const MODELS = 'Names, or prefixes that end in `*`; for `/proxy/{place}`, `{place}/{name}` with any name of the provider’s own. Empty allows every model.';
 
 export class CreateKey {
   @Id({ optional: true, description: 'An owner must say it; for anybody else it is their own.' })

@@ -13,6 +13,7 @@ import { refuseUnknownBudgetModels } from '../limits/refuse-unknown-budget-model
 import { mergeScopeLimits } from '../limits/scope-limits.dto';
 import { findUnknownModel } from '../models/find-unknown-model';
 import { readKnownModels } from '../models/read-known-models';
+import { readProxiedModels } from '../models/read-proxied-models';
 import { getTargetOrganization } from '../organizations/get-target-organization';
 import { type Page, readPage, search } from '../paging/page';
 import { type CreateKey, type IssuedKeyView, type KeyQuery, type KeyView, toKeyView, type UpdateKey } from './key.dto';
@@ -121,10 +122,13 @@ export class Keys {
     });
   }
 
-  /** A list that names no model would lock its holder out without a word. What was allowed already may stay. */
+  /**
+   * A list that names no model would lock its holder out without a word. What was allowed already may
+   * stay; and behind `/proxy/{name}` any name of the provider's own may be allowed, as `{name}/{model}`.
+   */
   private async refuseUnknownModels(manager: EntityManager, allowed: readonly string[], already: readonly string[] = []): Promise<void> {
     if (allowed.length === 0) return;
-    const unknown = findUnknownModel(allowed, [...(await readKnownModels(manager, this.pool)), ...already]);
+    const unknown = findUnknownModel(allowed, [...(await readKnownModels(manager, this.pool)), ...(await readProxiedModels(manager)), ...already]);
     if (unknown === null) return;
     const param = `models[${unknown}]`;
     throw new WeirError('invalid_request', { message: `The field ${param} names no model.`, param });
