@@ -106,6 +106,26 @@ describe('where the provider speaks the caller\'s own dialect, bytes pass', () =
   });
 });
 
+describe.each([
+  ['responses', 'openai'],
+  ['anthropic', 'anthropic'],
+  ['chat', 'anthropic'],
+  ['gemini', 'anthropic'],
+] as const)("%s's client in front of %s, whose stream fails before it has said a word", (dialect, provider) => {
+  it('gets its answer with another key, and no sign of the first', async () => {
+    const name = `stumbling-${dialect}-${provider}`;
+    await addProviderModel(gateway, name, provider, { secrets: ['sk-first-0123456789', 'sk-second-0123456789'] });
+    gateway.simulator.enqueue(speak.streamBrokenAtStart());
+    const { headers, told } = await connect(dialect, gateway.weir.url, gateway.key).ask(name, { text: 'Hello', isStream: true });
+    expect([headers.get('x-weir-attempts'), told.stop]).toEqual(['2', 'end']);
+    const [first, second] = gateway.simulator.calls;
+    expect(second.text).toBe(first.text);
+    expect(second.key).not.toBe(first.key);
+    const [failed, answered] = await gateway.rows(headers.get('x-request-id'), 2);
+    expect([failed, answered]).toMatchObject([{ status: 'failed', http_status: 200, cost_nanos: '0' }, { status: 'succeeded' }]);
+  });
+});
+
 describe('a server that refuses some members', () => {
   const STREAMED: Question = { text: 'Hello', isStream: true };
 

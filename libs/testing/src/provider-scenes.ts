@@ -106,3 +106,17 @@ export function toSceneEvents(format: SpokenFormat, scene: Scene, model: string)
 export function readBrokenStream(format: SpokenFormat): Buffer {
   return readReference(BROKEN[format]);
 }
+
+/** As it comes where a provider's capacity is gone: the limit is told behind the first events (OpenAI), or an overload (Anthropic). */
+const BROKEN_AT_START: Readonly<Partial<Record<SpokenFormat, string>>> = {
+  'openai-responses': `${WIRE}/responses-failed.reference.sse`,
+  anthropic: BROKEN.anthropic,
+};
+const SAYS_NOTHING = /"type":\s*"(?:response\.(?:created|in_progress|failed)|message_start|ping|error)"/;
+
+/** A stream that says only how it begins, before it ends with the provider's own error event. */
+export function readStreamBrokenAtStart(format: SpokenFormat): Buffer {
+  const path = BROKEN_AT_START[format];
+  if (path === undefined) throw new Error(`a stream of ${format} begins with words`);
+  return Buffer.from(toEvents(readReference(path)).filter((event) => SAYS_NOTHING.test(event)).join(''));
+}

@@ -1,7 +1,7 @@
 import { type OutgoingHttpHeaders } from 'node:http';
 import { findRequestFault } from './find-request-fault';
 import { type ProviderErrorKind, readProviderError, type SimulatedProvider } from './provider-errors';
-import { readBrokenStream, readScene, type Scene, type SpokenFormat, toSceneEvents } from './provider-scenes';
+import { readBrokenStream, readScene, readStreamBrokenAtStart, type Scene, type SpokenFormat, toSceneEvents } from './provider-scenes';
 import { type Exchange, Reply } from './reply';
 import { respond } from './respond';
 import { type SimulatorCall } from './simulator-call';
@@ -73,6 +73,9 @@ export const speak = {
 
   /** Begins well, and ends with an error event. */
   brokenStream: (): Reply => inItsDialect(({ format }) => respond.pieces(EVENT_STREAM, readBrokenStream(format))),
+
+  /** Says only how it begins, and then what is wrong. */
+  streamBrokenAtStart: (): Reply => inItsDialect(({ format }) => respond.pieces(EVENT_STREAM, readStreamBrokenAtStart(format))),
 
   /** Ends its stream cleanly, as HTTP has it, in the middle of what it says. */
   endingEarly: (scene: Scene): Reply =>
