@@ -149,6 +149,33 @@ describe('a server that refuses some members', () => {
   });
 });
 
+describe('a server that refuses some members, of which its owner says that they are taken out', () => {
+  const MESSAGES = [{ role: 'user', content: 'Hello' }];
+  const CHAT = { seed: 5, user: 'someone', model: 'lenient', messages: MESSAGES, temperature: 0.5, metadata: { a: 'b' } };
+  const send = async (body: object) => expect((await post('/v1/chat/completions', JSON.stringify(body))).status).toBe(200);
+
+  beforeAll(() => gateway.addModel('lenient', { provider: 'openai-compatible', baseUrl: gateway.simulator.baseUrl, options: { preset: 'mistral', drop_unsupported: true }, upstreamModel: 'mistral-small-latest' }));
+
+  it('is sent all others, in their order and as they were', async () => {
+    await send(CHAT);
+    expect(lastCall().text).toBe(JSON.stringify({ model: 'mistral-small-latest', messages: MESSAGES, temperature: 0.5 }));
+    await send({ ...CHAT, stream: true, stream_options: { include_usage: true } });
+    expect(lastCall().text).toBe(JSON.stringify({ model: 'mistral-small-latest', messages: MESSAGES, temperature: 0.5, stream: true }));
+  });
+
+  it('gets them where its owner does not say so', async () => {
+    await send({ ...CHAT, model: 'mistral' });
+    expect(lastCall().json).toEqual({ ...CHAT, model: 'mistral-small-latest' });
+  });
+
+  it('is sent the cap that the budget affords behind what is left', async () => {
+    await gateway.addModel('lenient-dear', { provider: 'openai-compatible', baseUrl: gateway.simulator.baseUrl, options: { preset: 'mistral', drop_unsupported: true }, upstreamModel: 'mistral-small-latest', price: OUTPUT_PRICE });
+    const { key } = await addKey(gateway.weir, { budgets: [BUDGET] });
+    expect((await gateway.weir.post('/v1/chat/completions', key, { ...CHAT, model: 'lenient-dear' })).status).toBe(200);
+    expect(lastCall().json).toEqual({ model: 'mistral-small-latest', messages: MESSAGES, temperature: 0.5, max_tokens: AFFORDABLE_TOKENS });
+  });
+});
+
 describe("Anthropic's client", () => {
   it('knows the id of its request, of an answer and of an error', async () => {
     const client = new Anthropic({ baseURL: gateway.weir.url, apiKey: gateway.key, maxRetries: 0 });

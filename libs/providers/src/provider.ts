@@ -63,6 +63,8 @@ export interface ProviderFailure {
 export interface ChatQuirks extends Omit<ChatRequestOptions, 'model'> {
   /** Refuses messages with thinking in them (`reasoning_details` and the like), which callers send back as they got them. */
   readonly refusesThinking?: boolean;
+  /** `refusedMembers` are taken out of what passes as bytes, too. */
+  readonly dropsRefused?: boolean;
 }
 
 /** A vendor or API family. Pure: no state, no input or output. */

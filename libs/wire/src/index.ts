@@ -8,6 +8,7 @@ export * from './embeddings';
 export * from './json-scanner';
 export * from './openai-error-body';
 export * from './splice-members';
+export { toLeaveOutSplices } from './to-leave-out-splices';
 export * from './sse-reader';
 export * from './wire-format';
 export * from './count-code-points';

@@ -15,6 +15,8 @@ export interface PreparedCall {
   readonly streamPath: string;
   /** What this provider calls the cap of a choice's output. */
   readonly outputCapName: string;
+  /** Members that the provider refuses, and its owner has taken out of what passes. */
+  readonly leftOut: readonly string[];
   /** Flat, as undici takes them. */
   readonly jsonHeaders: string[];
   readonly streamHeaders: string[];
@@ -53,6 +55,7 @@ function make(candidate: Candidate, upstreamModel: string, operation: RequestFac
     path: provider.toPath(address, format, upstreamModel, false),
     streamPath: provider.toPath(address, format, upstreamModel, true),
     outputCapName: toOutputCapName(candidate, format, upstreamModel),
+    leftOut: format === callerFormat ? toLeftOut(candidate, format, upstreamModel) : NONE,
     jsonHeaders: makeHeaders(candidate, 'application/json'),
     streamHeaders: makeHeaders(candidate, 'text/event-stream'),
     passedHeaders: format === callerFormat ? provider.passedHeaders : [],
@@ -66,6 +69,14 @@ const SPOKEN: readonly WireFormat[] = ['vllm-omni-speech', 'index-tts-speech', '
 function canBeSaid(caller: WireFormat, upstream: WireFormat): boolean {
   if (caller === upstream || SPOKEN.includes(upstream)) return true;
   return (isDialect(caller) && isDialect(upstream)) || findBodyConversion(caller, upstream) !== null;
+}
+
+const NONE: readonly string[] = [];
+
+function toLeftOut({ target }: Candidate, format: WireFormat, upstreamModel: string): readonly string[] {
+  if (format !== 'openai-chat') return NONE;
+  const { dropsRefused, refusedMembers } = getProvider(target.upstream.provider).toChatQuirks(target.upstream.address, upstreamModel);
+  return dropsRefused === true ? (refusedMembers ?? NONE) : NONE;
 }
 
 /**

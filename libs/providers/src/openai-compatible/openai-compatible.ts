@@ -24,7 +24,7 @@ export const openaiCompatible: Provider = {
   toPath: (address, format) => findPreset(address)?.paths?.[format] ?? address.basePath + toOpenAiPath(format),
   toChatQuirks: (address, upstreamModel) => {
     const preset = findPreset(address);
-    return preset === null ? { outputCapMember: 'max_tokens' } : toPresetQuirks(preset, upstreamModel);
+    return preset === null ? { outputCapMember: 'max_tokens' } : toPresetQuirks(preset, upstreamModel, address.options.drop_unsupported === true);
   },
   toHealthPath: (address) => {
     const path = findPreset(address)?.healthPath;

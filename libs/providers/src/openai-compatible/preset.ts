@@ -26,7 +26,8 @@ export function streamsUsage(address: UpstreamAddress): boolean {
   return typeof said === 'boolean' ? said : findPreset(address)?.takesStreamOptions !== false;
 }
 
-export function toPresetQuirks({ quirks, effortsByModel }: Preset, upstreamModel: string): ChatQuirks {
-  if (effortsByModel === undefined) return quirks;
-  return { ...quirks, reasoningEfforts: effortsByModel.find(([model]) => model.test(upstreamModel))?.[1] ?? [] };
+export function toPresetQuirks({ quirks, effortsByModel }: Preset, upstreamModel: string, dropsRefused = false): ChatQuirks {
+  const known = dropsRefused ? { ...quirks, dropsRefused } : quirks;
+  if (effortsByModel === undefined) return known;
+  return { ...known, reasoningEfforts: effortsByModel.find(([model]) => model.test(upstreamModel))?.[1] ?? [] };
 }

@@ -80,7 +80,7 @@ const ROUTING_OPTIONS: Readonly<Record<string, OptionKind>> = {
 const OPTIONS: Readonly<Record<ProviderName, Readonly<Record<string, OptionKind>>>> = {
   openai: { stream_usage: FLAG },
   azure: { api_version: API_VERSION, base_model: BASE_MODEL, stream_usage: FLAG },
-  'openai-compatible': { preset: PRESET, no_key: FLAG, stream_usage: FLAG },
+  'openai-compatible': { preset: PRESET, no_key: FLAG, stream_usage: FLAG, drop_unsupported: FLAG },
   anthropic: { anthropic_version: ANTHROPIC_VERSION },
   gemini: {},
   tei: { no_key: FLAG },

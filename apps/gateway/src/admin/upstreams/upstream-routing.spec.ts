@@ -9,7 +9,7 @@ describe('parseUpstreamOptions', () => {
     ['openai', { proxy_paths: '/v1/chat/completions, /v1/files', proxy_request_usd: 0 }],
     ['trellis', { proxy_paths: '/', proxy_request_usd: 0.000000001 }],
     ['anthropic', { anthropic_version: '2023-06-01' }],
-    ['openai-compatible', { preset: 'vllm', no_key: true, stream_usage: false }],
+    ['openai-compatible', { preset: 'vllm', no_key: true, stream_usage: false, drop_unsupported: true }],
     ['tei', { no_key: true, probe_path: '/health' }],
     ['infinity', { no_key: true }],
     ['vllm-omni', { no_key: true }],

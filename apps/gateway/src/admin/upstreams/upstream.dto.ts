@@ -13,7 +13,7 @@ const TIMEOUT = 'Null takes the installation’s.';
 const CONCURRENCY = 'Open calls at once, shared by all processes; null is no limit. What is beyond it waits in a queue, fairly among organizations.';
 const OPTIONS =
   'By provider: `api_version` and `base_model` (azure), `anthropic_version` (anthropic), `preset` (openai-compatible), `response_formats` (index-tts), `generate_path` (trellis), ' +
-  '`no_key` (openai-compatible and servers of one’s own: called without a key), `stream_usage` (openai, azure, openai-compatible; false: do not ask it for the usage of streams). ' +
+  '`no_key` (openai-compatible and servers of one’s own: called without a key), `stream_usage` (openai, azure, openai-compatible; false: do not ask it for the usage of streams), `drop_unsupported` (openai-compatible; true: members that the preset’s service refuses are taken out of requests that pass). ' +
   'All have `queue_timeout_ms` (the longest wait for a place, 30000 when not given; 0: none), `queue_length` (calls of one organization that may wait, 100 when not given), ' +
   '`probe_path` (asked by GET at the host’s root without a key, never what costs; the provider’s own when not given, empty for none), `probe_interval_ms` (10000 when not given), ' +
   '`proxy_paths` (where paths under `/proxy/` may begin, separated by commas, in place of the provider’s list) and `proxy_request_usd` (the price of a call there of which nobody knows the usage).';

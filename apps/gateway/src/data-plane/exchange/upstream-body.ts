@@ -3,7 +3,7 @@ import { WeirError } from '@weir/kernel';
 import { getProvider, isOwnServer, type ProviderName, streamsUsage, type UpstreamAddress } from '@weir/providers';
 import { type Candidate } from '@weir/upstreams';
 import { type ReferenceBody, toReferenceBody } from '@weir/voices';
-import { readSpeechRequest, type SpeechQuirks, spliceMembers, type Splice, toForeignThinkingSplice, toUpstreamSpeech } from '@weir/wire';
+import { readSpeechRequest, type SpeechQuirks, spliceMembers, type Splice, toForeignThinkingSplice, toLeaveOutSplices, toUpstreamSpeech } from '@weir/wire';
 import { type CallMeter } from '../call-meter';
 import { type RequestFacts } from '../facts/request-facts';
 import { findLargestOutput } from '../largest-output';
@@ -79,16 +79,19 @@ async function* writeReference(reference: ReferenceBody, voice: SpokenVoice): As
 
 function toPassedBody(facts: RequestFacts, prepared: PreparedCall, { target: { upstream } }: Candidate, { outputCap, hasBudget: holdsMoney }: CallMeter): Buffer {
   const model = toModelSplice(facts, prepared.upstreamModelJson);
-  const usage = facts.streamUsageSplice === null || !streamsUsage(upstream.address) ? null : facts.streamUsageSplice;
+  const { leftOut } = prepared;
+  const usage = facts.streamUsageSplice === null || leftOut.includes('stream_options') || !streamsUsage(upstream.address) ? null : facts.streamUsageSplice;
   const cap = outputCap ?? (holdsMoney && prepared.outputCapName === 'max_tokens' && !facts.hasMaxTokens ? facts.outputCap : null);
   const thinking = toThinkingSplice(facts, prepared, upstream);
-  if (model === null && usage === null && cap === null && thinking === null) return facts.body;
+  if (model === null && usage === null && cap === null && thinking === null && leftOut.length === 0) return facts.body;
   const splices: Splice[] = [];
   if (model !== null) splices.push(model);
   if (usage !== null) splices.push(usage);
   // Money is held for the cap: an upstream that does not know its newer name must be told by the older.
   if (cap !== null) splices.push(toCapSplice(facts, prepared.outputCapName, cap));
   if (thinking !== null) splices.push(thinking);
+  // Last of all: where a name is put in before the first member, it stays before the place of what is taken out.
+  if (leftOut.length > 0) splices.push(...toLeaveOutSplices(facts.body, leftOut));
   if (splices.length > 1) splices.sort((one, other) => one.start - other.start);
   return spliceMembers(facts.body, splices);
 }

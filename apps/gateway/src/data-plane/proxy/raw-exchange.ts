@@ -58,6 +58,7 @@ export class RawExchange {
       path,
       streamPath: path,
       outputCapName: 'max_tokens',
+      leftOut: [],
       jsonHeaders: headers,
       streamHeaders: headers,
       passedHeaders: [],
