@@ -40,6 +40,13 @@ module.exports = {
       to: { path: '^libs/([^/]+)/', pathNot: ['^libs/[^/]+/src/index\\.ts$', '^libs/$2/'] },
     },
     {
+      name: 'readers-of-bodies-know-no-operation',
+      comment: 'Each operation names its reader in data-plane/facts; the other way, only types go.',
+      severity: 'error',
+      from: { path: '^apps/gateway/src/data-plane/facts/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^apps/gateway/src/operations/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'testing-is-for-tests',
       severity: 'error',
       from: { path: '^(apps|libs|scripts|migrations)/', pathNot: ['\\.spec\\.ts$', '^libs/testing/'] },

@@ -1,5 +1,6 @@
 import { readOpenAiFacts } from '../data-plane/facts/read-openai-facts';
-import { type OperationDefinition, requireMember, toOpenAiPlaces } from './operation-definition';
+import { requireMember } from '../data-plane/facts/require-member';
+import { type OperationDefinition, toOpenAiPlaces } from './operation-definition';
 
 /** Chat completions: https://platform.openai.com/docs/api-reference/chat */
 export const chat: OperationDefinition = {

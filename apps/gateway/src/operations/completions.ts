@@ -1,5 +1,6 @@
 import { readOpenAiFacts } from '../data-plane/facts/read-openai-facts';
-import { type OperationDefinition, requireMember, toOpenAiPlaces } from './operation-definition';
+import { requireMember } from '../data-plane/facts/require-member';
+import { type OperationDefinition, toOpenAiPlaces } from './operation-definition';
 
 /** The older text completions: https://platform.openai.com/docs/api-reference/completions */
 export const completions: OperationDefinition = {

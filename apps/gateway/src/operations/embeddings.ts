@@ -1,7 +1,8 @@
 import { WeirError } from '@weir/kernel';
 import { type JsonScanner } from '@weir/wire';
 import { readOpenAiFacts } from '../data-plane/facts/read-openai-facts';
-import { type OperationDefinition, requireMember, toOpenAiPlaces } from './operation-definition';
+import { requireMember } from '../data-plane/facts/require-member';
+import { type OperationDefinition, toOpenAiPlaces } from './operation-definition';
 
 /** Embeddings: https://platform.openai.com/docs/api-reference/embeddings */
 export const embeddings: OperationDefinition = {

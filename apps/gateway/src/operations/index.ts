@@ -38,4 +38,4 @@ export const OPERATION_DEFINITIONS: readonly OperationDefinition[] = [
   meshes,
   ...shortRoutes,
 ];
-export { type OperationDefinition, toKind } from './operation-definition';
+export { type OperationDefinition } from './operation-definition';

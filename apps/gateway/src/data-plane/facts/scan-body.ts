@@ -1,6 +1,6 @@
 import { WeirError } from '@weir/kernel';
 import { type JsonFault, JsonScanner, MAX_JSON_DEPTH } from '@weir/wire';
-import { requireMember, toKind } from '../../operations/operation-definition';
+import { requireMember, toKind } from './require-member';
 
 const MAX_MODEL_CHARACTERS = 256;
 const NULL_START = 0x6e;
