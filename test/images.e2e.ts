@@ -118,7 +118,7 @@ describe('/v1/images/generations', () => {
   ])('refuses %j', async (fields, param) => {
     const response = await gateway.weir.post('/v1/images/generations', gateway.key, { model: `pictures ${places}`, prompt: 'a cat', ...fields });
     expect([response.status, (await errorOf(response)).param]).toEqual([400, param]);
-    expect(gateway.simulator.calls).toEqual([]);
+    expect(gateway.simulator.calls.filter(({ method }) => method === 'POST')).toEqual([]);
   });
 
   it.each([
@@ -200,6 +200,7 @@ describe('/v1/images/edits', () => {
       const response = await fetch(`${gateway.weir.url}/v1/images/edits`, { method: 'POST', headers: { authorization: `Bearer ${gateway.key}` }, body: form });
       expect([response.status, (await errorOf(response)).param]).toEqual([400, param]);
     }
-    expect(gateway.simulator.calls).toEqual([]);
+    // Servers of one's own are asked for their health by GET.
+    expect(gateway.simulator.calls.filter(({ method }) => method === 'POST')).toEqual([]);
   });
 });
