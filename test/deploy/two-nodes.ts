@@ -12,6 +12,13 @@ export const MODEL = 'behind-nginx';
 /** For 40 MB in one body. */
 const LARGE = '50m';
 
+export interface TwoNodesOptions {
+  /** Where the program was built; the one of here when absent. */
+  readonly programFolder?: string;
+  /** A database with another schema than today's. It goes with the nodes. */
+  readonly database?: TestDatabase;
+}
+
 /** Two Weirs of one installation, each on a port that stays its own across restarts. */
 export class TwoNodes {
   readonly simulator = new UpstreamSimulator();
@@ -22,13 +29,13 @@ export class TwoNodes {
   key: string;
   readonly #folders: string[] = [];
 
-  async start(): Promise<void> {
+  async start({ programFolder, database }: TwoNodesOptions = {}): Promise<void> {
     await this.simulator.start();
-    this.database = await createTestDatabase();
+    this.database = database ?? (await createTestDatabase());
     this.redis = await createTestRedis();
     this.ports = [await findFreePort(), await findFreePort()];
     this.#folders.push(...this.ports.map(() => mkdtempSync(join(tmpdir(), 'weir-test-node-'))));
-    this.nodes = [await this.#startNode(0), await this.#startNode(1)];
+    this.nodes = [await this.#startNode(0, programFolder), await this.#startNode(1, programFolder)];
     const [first] = this.nodes;
     const { id } = await addUpstream(first, { name: 'simulator', baseUrl: this.simulator.baseUrl, secrets: ['sk-simulated'] });
     await addModel(first, MODEL, [id]);
@@ -53,14 +60,14 @@ export class TwoNodes {
   }
 
   /** On the same port and the same data folder; resolves when it knows the model. */
-  async startAgain(index: number): Promise<void> {
-    this.nodes[index] = await this.#startNode(index);
+  async startAgain(index: number, programFolder?: string): Promise<void> {
+    this.nodes[index] = await this.#startNode(index, programFolder);
     await this.#waitForModel(index);
   }
 
-  #startNode(index: number): Promise<Weir> {
+  #startNode(index: number, programFolder?: string): Promise<Weir> {
     const environment = { PORT: String(this.ports[index]), MAX_BODY_BYTES: LARGE, MAX_UPLOAD_BYTES: LARGE };
-    return Weir.start({ databaseUrl: this.database.url, redisUrl: this.redis.url, dataDirectory: this.#folders[index], environment });
+    return Weir.start({ databaseUrl: this.database.url, redisUrl: this.redis.url, dataDirectory: this.#folders[index], environment, programFolder });
   }
 
   #waitForModel(index: number): Promise<unknown> {

@@ -4,12 +4,11 @@ import { MIGRATIONS } from '../../migrations';
 import { chat } from '../support/chat';
 import { createTestDatabase, type TestDatabase } from '../support/postgres';
 import { addKey, addModel, addUpstream, waitForModel, Weir } from '../support/weir';
+import { findReleasedMigrations } from './release-before';
 
-/** The last migration of the release before this one. */
-const RELEASED = 'DemoPrices1763700004000';
 const ORGANIZATION = '018f0000-0000-7000-8000-000000000001';
 
-const released = MIGRATIONS.slice(0, MIGRATIONS.findIndex(({ name }) => name === RELEASED) + 1);
+const released = findReleasedMigrations();
 let database: TestDatabase;
 let simulator: UpstreamSimulator;
 beforeAll(async () => {

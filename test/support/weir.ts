@@ -11,7 +11,7 @@ import { findFreePort } from './find-free-port';
 
 /** npm runs its scripts in the repository's root; this file itself may run compiled, from dist. */
 const ROOT = process.cwd();
-const MAIN = join(ROOT, 'dist', 'apps', 'gateway', 'src', 'main.js');
+const MAIN = join('dist', 'apps', 'gateway', 'src', 'main.js');
 const START_TIMEOUT_MS = 90_000;
 /** As in package.json's start script. */
 const START_FLAGS = ['--max-semi-space-size=64'];
@@ -27,6 +27,8 @@ export interface WeirOptions {
   readonly dataDirectory?: string;
   /** Flags of Node itself; those of `npm start` when absent. */
   readonly nodeFlags?: readonly string[];
+  /** Where another version's program was built; the one of here when absent. */
+  readonly programFolder?: string;
 }
 
 /** A built Weir in a process of its own, as a user runs it. */
@@ -56,9 +58,10 @@ export class Weir {
   static async start(options: WeirOptions): Promise<Weir> {
     const adminKey = await createAdminKey(options.databaseUrl);
     const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'weir-test-data-'));
-    const ports = [await findFreePort(), await findFreePort(), await findFreePort()] as const;
-    const child = fork(MAIN, {
-      cwd: ROOT,
+    const ports = [Number(options.environment?.PORT ?? (await findFreePort())), await findFreePort(), await findFreePort()] as const;
+    const folder = options.programFolder ?? ROOT;
+    const child = fork(join(folder, MAIN), {
+      cwd: folder,
       silent: true,
       execArgv: [...(options.nodeFlags ?? START_FLAGS)],
       env: {
