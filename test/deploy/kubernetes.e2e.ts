@@ -5,9 +5,14 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 import { type JsonValue } from '../support/control-plane';
+import { findSchemaFaults, type Schema } from './find-schema-faults';
 import { findProgram } from './get-program';
 
 const RENDERED = 'deploy/kubernetes/weir.yaml';
+const RENDERINGS = [
+  { values: 'deploy/helm/example-values.yaml', path: RENDERED },
+  { values: 'deploy/helm/other-values.yaml', path: 'test/deploy/rendered-otherwise.yaml' },
+];
 /** As docs/kubernetes.md says: the wait before the drain, the drain, and what comes after it. */
 const GRACE_SECONDS = 330;
 
@@ -20,50 +25,42 @@ interface Resource {
   spec: JsonValue;
 }
 
-const text = readFileSync(RENDERED, 'utf8');
-const resources = parseAllDocuments(text).map((document) => document.toJS() as Resource | null).filter((one) => one !== null);
+const schemas = JSON.parse(readFileSync('test/deploy/kubernetes-schemas.json', 'utf8')) as {
+  readonly kinds: Readonly<Record<string, string | undefined>>;
+  readonly definitions: Readonly<Record<string, Schema>>;
+};
+
+const readResources = (path: string): Resource[] =>
+  parseAllDocuments(readFileSync(path, 'utf8'))
+    .map((document) => document.toJS() as Resource | null)
+    .filter((one) => one !== null);
+
+const resources = readResources(RENDERED);
 const find = (kind: string, name = 'weir'): Resource => {
   const found = resources.find((one) => one.kind === kind && one.metadata.name === name);
   if (found === undefined) throw new Error(`there is no ${kind} ${name}`);
   return found;
 };
 
-/** The names of every object's members, allowed or not: a misspelt one would silently do nothing. */
-const KNOWN: Readonly<Record<string, readonly string[]>> = {
-  NetworkPolicy: ['podSelector', 'policyTypes', 'ingress', 'egress'],
-  PodDisruptionBudget: ['maxUnavailable', 'selector'],
-  Service: ['selector', 'ports', 'clusterIP', 'publishNotReadyAddresses'],
-  HorizontalPodAutoscaler: ['scaleTargetRef', 'minReplicas', 'maxReplicas', 'metrics', 'behavior'],
-  StatefulSet: ['serviceName', 'replicas', 'podManagementPolicy', 'updateStrategy', 'minReadySeconds', 'persistentVolumeClaimRetentionPolicy', 'selector', 'template', 'volumeClaimTemplates'],
-  Ingress: ['ingressClassName', 'tls', 'rules'],
-  ServiceMonitor: ['jobLabel', 'selector', 'endpoints'],
-  Job: ['backoffLimit', 'activeDeadlineSeconds', 'template'],
-};
-const VERSIONS: Readonly<Record<string, string>> = {
-  NetworkPolicy: 'networking.k8s.io/v1',
-  PodDisruptionBudget: 'policy/v1',
-  ConfigMap: 'v1',
-  Service: 'v1',
-  HorizontalPodAutoscaler: 'autoscaling/v2',
-  StatefulSet: 'apps/v1',
-  Ingress: 'networking.k8s.io/v1',
-  ServiceMonitor: 'monitoring.coreos.com/v1',
-  Job: 'batch/v1',
-};
-
 describe('the rendered chart', () => {
   it('is that of the chart as it is: render.sh was run after the last change', () => {
     const files = findFiles('deploy/helm').filter((path) => !path.endsWith('.sh'));
     const sum = createHash('sha256').update(files.map((path) => readFileSync(path)).reduce((all, one) => Buffer.concat([all, one]), Buffer.alloc(0))).digest('hex');
-    expect(text.split('\n', 1)[0]).toBe(`# Rendered by deploy/helm/render.sh from the chart ${sum}`);
+    for (const { path } of RENDERINGS) expect(readFileSync(path, 'utf8').split('\n', 1)[0]).toBe(`# Rendered by deploy/helm/render.sh from the chart ${sum}`);
   });
 
-  it('has every kind that a company needs, in versions that Kubernetes serves, and no member that it does not know', () => {
-    expect(new Set(resources.map(({ kind }) => kind))).toEqual(new Set(Object.keys(VERSIONS)));
-    for (const { apiVersion, kind, spec } of resources) {
-      expect([kind, apiVersion]).toEqual([kind, VERSIONS[kind]]);
-      if (spec !== undefined) expect(Object.keys(spec).filter((name) => !KNOWN[kind].includes(name))).toEqual([]);
-    }
+  it.each(RENDERINGS)('is what Kubernetes and the Prometheus operator read, with $values: kinds that they serve, and no member that they do not know', ({ path }) => {
+    const faults = readResources(path).flatMap((resource) => {
+      const name = `${resource.apiVersion} ${resource.kind}`;
+      const schema = schemas.kinds[name];
+      return schema === undefined ? [`${name}: is no kind that is known here`] : findSchemaFaults(resource, { $ref: schema }, schemas.definitions, resource.kind);
+    });
+    expect(faults).toEqual([]);
+  });
+
+  it('has every kind that a company needs', () => {
+    const kinds = RENDERINGS.flatMap(({ path }) => readResources(path).map(({ apiVersion, kind }) => `${apiVersion} ${kind}`));
+    expect(new Set(kinds)).toEqual(new Set(Object.keys(schemas.kinds)));
   });
 
   it('labels what belongs together alike, so that every selector finds the pods and nothing else', () => {
@@ -139,10 +136,32 @@ describe('the rendered chart', () => {
   it('is what helm renders, where there is one', async () => {
     const helm = await findProgram('helm');
     if (helm === null) return;
-    const args = ['deploy/helm/weir', '-f', 'deploy/helm/example-values.yaml'];
-    expect(execFileSync(helm, ['lint', '--strict', ...args]).toString()).toContain('0 chart(s) failed');
-    const rendered = execFileSync(helm, ['template', 'weir', ...args, '--namespace', 'weir', '--kube-version', '1.31.0']).toString();
-    expect(text.slice(text.indexOf('\n') + 1)).toBe(rendered);
+    for (const { values, path } of RENDERINGS) {
+      const args = ['deploy/helm/weir', '-f', values];
+      expect(execFileSync(helm, ['lint', '--strict', ...args]).toString()).toContain('0 chart(s) failed');
+      const rendered = execFileSync(helm, ['template', 'weir', ...args, '--namespace', 'weir', '--kube-version', '1.31.0']).toString();
+      const text = readFileSync(path, 'utf8');
+      expect(text.slice(text.indexOf('\n') + 1)).toBe(rendered);
+    }
+  });
+});
+
+describe('what is no schema of Kubernetes', () => {
+  const job = resources.find(({ kind }) => kind === 'Job');
+  const faultsOf = (change: (spec: JsonValue) => void): string[] => {
+    const copy = structuredClone(job);
+    if (copy === undefined) throw new Error('there is no job');
+    change(copy.spec);
+    return findSchemaFaults(copy, { $ref: schemas.kinds['batch/v1 Job'] }, schemas.definitions, 'Job');
+  };
+
+  it.each<[string, (spec: JsonValue) => void, string]>([
+    ['a misspelt member', (spec) => (spec.template.spec.serviceAcountName = 'weir'), 'Job.spec.template.spec.serviceAcountName: is unknown'],
+    ['another type', (spec) => (spec.backoffLimit = '2'), 'Job.spec.backoffLimit: "2" is no integer'],
+    ['a lack', (spec) => delete spec.template.spec.containers[0].name, 'Job.spec.template.spec.containers[0].name: is missing'],
+    ['an object for a list', (spec) => (spec.template.spec.volumes = {}), 'Job.spec.template.spec.volumes: {} is no array'],
+  ])('is found: %s', (_what, change, fault) => {
+    expect(faultsOf(change)).toEqual([fault]);
   });
 });
 
