@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { chat } from '../support/chat';
 import { createTestDatabase, type TestDatabase } from '../support/postgres';
 import { Program } from '../support/program';
@@ -25,6 +25,20 @@ interface Rule {
 
 const readRules = async (): Promise<Rule[]> => (parse(await readFile(RULES, 'utf8')) as { groups: { rules: Rule[] }[] }).groups.flatMap(({ rules }) => rules);
 
+interface Dashboard {
+  panels: { targets?: { expr: string }[] }[];
+  templating: { list: { query: string }[] };
+}
+
+const readDashboard = async (): Promise<Dashboard> => JSON.parse(await readFile(DASHBOARD, 'utf8')) as Dashboard;
+const readQueries = async (): Promise<string[]> => (await readDashboard()).panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weir-test-watching-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
 describe('the rules of Prometheus', () => {
   it('are understood by promtool, alert when they should, and keep quiet when they should', async () => {
     const promtool = await getProgram('promtool', 'prometheus');
@@ -33,6 +47,16 @@ describe('the rules of Prometheus', () => {
       expect([args.join(' '), end?.code, output]).toEqual([args.join(' '), 0, expect.stringContaining('SUCCESS')]);
     }
   });
+
+  it('and the questions of the dashboard are PromQL', async () => {
+    const promtool = await getProgram('promtool', 'prometheus');
+    const rules = (await readQueries()).map((expr, index) => ({ record: `dashboard:query_${index}`, expr: expr.replaceAll('$__rate_interval', '5m') }));
+    expect(rules.length).toBeGreaterThan(20);
+    const path = join(folder, 'dashboard.rules.yml');
+    await writeFile(path, stringify({ groups: [{ name: 'dashboard', rules }] }));
+    const { end, output } = await Program.run(promtool, ['check', 'rules', path]);
+    expect([end?.code, output]).toEqual([0, expect.stringContaining(`${rules.length} rules found`)]);
+  }, 120_000);
 
   it('are each tested both ways, and explained in the handbook', async () => {
     const tests = parse(await readFile('deploy/prometheus/weir.rules.test.yml', 'utf8')) as { tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[] };
@@ -54,7 +78,7 @@ describe('what is watched', () => {
   beforeAll(async () => {
     simulator = await new UpstreamSimulator().start();
     database = await createTestDatabase();
-    weir = await Weir.start({ databaseUrl: database.url });
+    weir = await Weir.start({ databaseUrl: database.url, environment: { LOG_FILE: join(folder, 'weir.log') } });
     const { id } = await addUpstream(weir, { name: 'simulator', baseUrl: simulator.baseUrl, secrets: ['sk-simulated', 'sk-other'] });
     await addModel(weir, 'watched', [id]);
     const { key } = await addKey(weir);
@@ -68,11 +92,11 @@ describe('what is watched', () => {
 
   it('is there: Weir has every metric, with every label, that a rule or the dashboard asks for', async () => {
     const labels = toLabels(await weir.metrics());
-    const dashboard = JSON.parse(await readFile(DASHBOARD, 'utf8')) as { panels: { targets?: { expr: string }[] }[]; templating: { list: { query: string }[] } };
+    const { templating } = await readDashboard();
     const questions = [
       ...(await readRules()).map(({ expr }) => expr),
-      ...dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
-      ...dashboard.templating.list.map(({ query }) => query).filter((query) => query.startsWith('label_values')),
+      ...(await readQueries()),
+      ...templating.list.map(({ query }) => query).filter((query) => query.startsWith('label_values')),
     ];
     expect(questions.length).toBeGreaterThan(30);
     const missing = questions.flatMap((question) => findMissing(question, labels).map((what) => `${what} in ${question}`));
@@ -113,14 +137,12 @@ function findMissing(question: string, names: ReadonlyMap<string, ReadonlySet<st
 }
 
 describe('the log', () => {
-  let folder: string;
   let elasticsearch: Server;
   let rsyslog: Program | null = null;
   const documents: Record<string, unknown>[] = [];
   const indexes = new Set<string>();
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'weir-test-rsyslog-'));
     elasticsearch = createServer((request, response) => {
       let body = '';
       request.on('data', (piece: Buffer) => (body += piece.toString()));
@@ -135,12 +157,11 @@ describe('the log', () => {
     await rsyslog?.stop('SIGKILL');
     elasticsearch.close();
     elasticsearch.closeAllConnections();
-    await rm(folder, { recursive: true, force: true });
   });
 
   /** Elasticsearch's bulk: a line that says where, a line with the document. */
   function take(body: string): void {
-    const lines = body.split('\n').filter((line) => line !== '');
+    const lines = toLines(body);
     for (let index = 0; index < lines.length; index += 2) {
       indexes.add((JSON.parse(lines[index]) as { index: { _index: string } }).index._index);
       documents.push(JSON.parse(lines[index + 1]) as Record<string, unknown>);
@@ -156,16 +177,22 @@ describe('the log', () => {
     await writeFile(join(folder, 'rsyslog.conf'), `global(workDirectory="${folder}")\n${configuration}`);
     const checked = await Program.run(program, ['-N1', '-f', join(folder, 'rsyslog.conf')]);
     expect([checked.end?.code, checked.output]).toEqual([0, expect.not.stringContaining('error')]);
-    await writeFile(join(folder, 'weir.log'), '{"level":30,"msg":"first","requestId":"one"}\n');
+    // What the Weir above has written, and a file of a worker beside it.
+    const written = toLines(await readFile(join(folder, 'weir.log'), 'utf8'));
+    expect(written.map((line): unknown => JSON.parse(line))).toContainEqual(expect.objectContaining({ msg: 'request', model: 'watched', status: 200 }));
     await writeFile(join(folder, 'weir.2.log'), '{"level":30,"msg":"of another worker"}\n');
     rsyslog = Program.start(program, ['-n', '-f', join(folder, 'rsyslog.conf'), '-i', join(folder, 'pid')]);
-    await waitFor(() => documents.length >= 2, { what: 'the first documents' });
-    await appendFile(join(folder, 'weir.log'), '{"level":50,"msg":"a \\"quoted\\" word: 100 %msg%"}\n');
-    await waitFor(() => documents.length >= 3, { what: 'the next document' });
-    expect(documents).toEqual(expect.arrayContaining([{ level: 30, msg: 'first', requestId: 'one' }, { level: 30, msg: 'of another worker' }, { level: 50, msg: 'a "quoted" word: 100 %msg%' }]));
+    await waitFor(() => documents.length >= written.length + 1, { what: 'the first documents' });
+    const later = '{"level":50,"msg":"a \\"quoted\\" word: 100 %msg%"}';
+    await appendFile(join(folder, 'weir.log'), `${later}\n`);
+    await waitFor(() => documents.length >= written.length + 2, { what: 'the next document' });
+    const expected = [...written, '{"level":30,"msg":"of another worker"}', later];
+    expect(documents.map((document) => JSON.stringify(document)).sort()).toEqual(expected.map((line) => JSON.stringify(JSON.parse(line))).sort());
     expect([...indexes][0]).toMatch(/^weir-\d{4}\.\d{2}\.\d{2}$/);
   });
 });
+
+const toLines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
 /** A package of its own, which has no program. */
 async function getElasticsearchModule(): Promise<void> {
