@@ -1,8 +1,11 @@
 import { loadConfiguration } from '@weir/platform';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { createTestDatabase, type TestDatabase } from '../support/postgres';
 import { Program } from '../support/program';
+import { TEST_ENCRYPTION_KEY } from '../support/weir';
 import { getProgram } from './get-program';
 
 const FOLDER = 'deploy/systemd';
@@ -51,6 +54,34 @@ onLinux('the units of systemd', () => {
       expect(unit).toContain(await getStartCommand());
     }
   });
+});
+
+describe('the backup that a timer starts', () => {
+  let folder: string;
+  let database: TestDatabase;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'weir-test-timer-'));
+    database = await createTestDatabase();
+    for (const name of ['backups', 'data', 'etc']) await mkdir(join(folder, name), { mode: 0o700 });
+    await writeFile(join(folder, 'etc', 'backup-passphrase'), 'correct horse battery staple\n');
+    await writeFile(join(folder, 'etc', 'weir.env'), `DATABASE_URL=${database.url}\nENCRYPTION_KEY=${TEST_ENCRYPTION_KEY}\n`);
+  });
+  afterAll(async () => {
+    await database.drop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("ends well with the unit's own words and environment, in other folders", async () => {
+    const toHere = (text: string): string => text.replaceAll('/etc/weir', join(folder, 'etc')).replaceAll('/var/backups/weir', join(folder, 'backups')).replaceAll('/var/lib/weir', join(folder, 'data')).replaceAll('/opt/weir', resolve('.'));
+    const unit = toHere(await readUnit('weir-backup.service'));
+    const read = (name: string): string[] => [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value]) => value);
+    const [environmentFile] = read('EnvironmentFile');
+    const environment = parseEnv([await readFile(environmentFile, 'utf8'), ...read('Environment')].join('\n'));
+    const [[command, ...args]] = read('ExecStart').map((line) => line.split(' '));
+    const { end, output } = await Program.run(command, args, { environment });
+    expect([end?.code, output]).toEqual([0, expect.stringContaining('read again, and whole')]);
+    expect(await readdir(join(folder, 'backups'))).toEqual([expect.stringMatching(/^weir-.*\.backup$/)]);
+  }, 60_000);
 });
 
 describe('the PM2 ecosystem file', () => {
