@@ -106,7 +106,7 @@ export class ControlPlane {
     const app = await createApp({ options, dataSource, clock, logLines, readiness, latencies });
     await app.listen(0, '127.0.0.1');
     const { port } = app.getHttpServer().address() as AddressInfo;
-    const admin = await app.get(AdminIdentities).createAdmin({ username: 'root', email: null });
+    const admin = await app.get(AdminIdentities).createAdmin({ username: 'root', email: null, newKey: true });
     return new ControlPlane(app, dataSource, database, clock, readiness, latencies, logLines, port, admin.issued!.key.expose());
   }
 

@@ -3,7 +3,7 @@ import { AdminKeyEntity, type AdminIdentity, OrganizationEntity, UserEntity } fr
 import { type Clock } from '@weir/kernel';
 import { CLOCK, DATA_SOURCE } from '@weir/platform';
 import { DataSource } from 'typeorm';
-import { type Session } from '../session/session-tokens';
+import { type Session, SESSION_LONGEST_MS } from '../session/session-tokens';
 
 /** How long an answer of the database is believed: a page makes many requests at once. */
 const BELIEVED_MS = 1_000;
@@ -14,7 +14,7 @@ interface Remembered {
   readonly atMs: number;
 }
 
-/** Whether the holder of a session may still use it: the user and the key that opened it must be good. */
+/** Whether the holder of a session may still use it: it was not signed out of, and the user and the key that opened it are good. */
 @Injectable()
 export class SessionHolders {
   private readonly remembered = new Map<string, Remembered>();
@@ -24,16 +24,31 @@ export class SessionHolders {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Null when the user is gone or disabled, or the admin key is revoked or has expired. */
+  /** Null when it was signed out of, the user is gone or disabled, or the admin key is revoked or has expired. */
   async find(session: Session): Promise<AdminIdentity | null> {
     const nowMs = this.clock.nowMs();
-    const name = `${session.userId}:${session.keyPublicId}`;
-    const known = this.remembered.get(name);
+    const known = this.remembered.get(session.id);
     if (known !== undefined && nowMs - known.atMs < BELIEVED_MS && nowMs >= known.atMs) return known.identity;
     const identity = await this.read(session, nowMs);
-    if (this.remembered.size >= MOST_REMEMBERED) this.remembered.clear();
-    this.remembered.set(name, { identity, atMs: nowMs });
+    this.remember(session, identity, nowMs);
     return identity;
+  }
+
+  /** Nobody may use it any more: known here at once, and to every other process within a second. */
+  async end(session: Session): Promise<void> {
+    // Kept for as long as any of its tokens could be renewed: another process may be doing so just now.
+    const endsAt = new Date(session.startedMs + SESSION_LONGEST_MS);
+    await this.dataSource.query('INSERT INTO ended_sessions (id, ends_at) VALUES ($1, $2) ON CONFLICT DO NOTHING', [session.id, endsAt]);
+    this.remember(session, null, this.clock.nowMs());
+    await this.dataSource.query('DELETE FROM ended_sessions WHERE ends_at <= $1', [new Date(this.clock.nowMs())]);
+  }
+
+  private remember({ id }: Session, identity: AdminIdentity | null, atMs: number): void {
+    const known = this.remembered.get(id);
+    // What was asked before somebody signed out may be answered after it.
+    if (known !== undefined && known.atMs > atMs) return;
+    if (this.remembered.size >= MOST_REMEMBERED) this.remembered.clear();
+    this.remembered.set(id, { identity, atMs });
   }
 
   private async read(session: Session, nowMs: number): Promise<AdminIdentity | null> {
@@ -46,6 +61,7 @@ export class SessionHolders {
       .andWhere('(user.organizationId IS NULL OR organization.enabled)')
       .andWhere('admin_key.publicId = :publicId AND admin_key.revokedAt IS NULL', { publicId: session.keyPublicId })
       .andWhere('(admin_key.expiresAt IS NULL OR admin_key.expiresAt > :now)', { now: new Date(nowMs) })
+      .andWhere('NOT EXISTS (SELECT FROM ended_sessions WHERE ended_sessions.id = :sessionId)', { sessionId: session.id })
       .getOne();
     return user === null
       ? null

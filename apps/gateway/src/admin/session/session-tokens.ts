@@ -23,9 +23,6 @@ export interface Session {
 
 /** Signs and reads the short token that a session's cookie holds. */
 export class SessionTokens {
-  /** Sessions that were signed out of, until they would have ended anyway. */
-  private readonly ended = new Map<string, number>();
-
   constructor(
     private readonly key: SessionKey,
     private readonly clock: Clock,
@@ -43,14 +40,6 @@ export class SessionTokens {
     return nowMs >= latestMs ? null : { ...session, expiresMs: toWholeSecond(Math.min(nowMs + SESSION_LIFETIME_MS, latestMs)) };
   }
 
-  /** This process refuses the session from now on; others do when its token ends. */
-  end(session: Session): void {
-    const nowMs = this.clock.nowMs();
-    for (const [id, expiresMs] of this.ended) if (expiresMs <= nowMs) this.ended.delete(id);
-    // No token of this session ends later: it cannot be renewed any more.
-    this.ended.set(session.id, nowMs + SESSION_LIFETIME_MS);
-  }
-
   async sign(session: Session): Promise<string> {
     return new SignJWT({ adk: session.keyPublicId, sat: session.startedMs })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
@@ -63,13 +52,12 @@ export class SessionTokens {
       .sign(this.key.expose());
   }
 
-  /** The session of a token; null when the token is not ours, was altered, has ended or was signed out. */
+  /** The session of a token; null when the token is not ours, was altered or has ended. Whether it was signed out of, its holder knows. */
   async find(token: string): Promise<Session | null> {
     const claims = await this.verify(token);
     if (claims === null) return null;
     const { sub, jti, adk, sat, exp } = claims;
-    if (!isUuid(sub) || typeof jti !== 'string' || typeof adk !== 'string' || typeof sat !== 'number' || typeof exp !== 'number') return null;
-    if (this.ended.has(jti)) return null;
+    if (!isUuid(sub) || !isUuid(jti) || typeof adk !== 'string' || typeof sat !== 'number' || typeof exp !== 'number') return null;
     return { id: jti, userId: parseId<UserId>(sub), keyPublicId: adk, startedMs: sat, expiresMs: exp * 1000 };
   }
 

@@ -7,6 +7,7 @@ import type { Response } from 'express';
 import { AdminController } from '../access/admin-controller';
 import { type AdminPrincipal, Principal } from '../access/admin-principal';
 import { Permits } from '../access/permits';
+import { SessionHolders } from '../access/session-holders';
 import { PlainText } from '../fields/fields';
 import { toEndedSessionCookie, toSessionCookie } from './session-cookie';
 import { type Session, SessionTokens } from './session-tokens';
@@ -46,6 +47,7 @@ export class SessionController {
   constructor(
     private readonly identities: AdminIdentities,
     private readonly tokens: SessionTokens,
+    private readonly holders: SessionHolders,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -77,8 +79,8 @@ export class SessionController {
   @Delete()
   @HttpCode(204)
   @Permits('session.end')
-  end(@Principal() principal: AdminPrincipal, @Res({ passthrough: true }) response: Response): void {
-    this.tokens.end(getSession(principal));
+  async end(@Principal() principal: AdminPrincipal, @Res({ passthrough: true }) response: Response): Promise<void> {
+    await this.holders.end(getSession(principal));
     response.setHeader('set-cookie', toEndedSessionCookie());
   }
 

@@ -86,6 +86,29 @@ describe('a session', () => {
     expect((await read(cookie)).status).toBe(401);
   });
 
+  it('is over on every process of the installation within a second, and cannot be renewed by any', async () => {
+    const other = await ControlPlane.start({ database: plane.database! });
+    try {
+      const cookie = await signIn();
+      expect((await other.call('GET', '/admin/session', { headers: { cookie } })).status).toBe(200);
+      expect((await plane.call('DELETE', '/admin/session', { headers: { cookie, ...SAME_ORIGIN } })).status).toBe(204);
+      other.passSecond();
+      expect((await other.call('POST', '/admin/session/renew', { headers: { cookie, ...SAME_ORIGIN } })).status).toBe(401);
+      expect((await other.call('GET', '/admin/session', { headers: { cookie } })).status).toBe(401);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('is forgotten once none of its tokens could be good any more', async () => {
+    for (let count = 0; count < 2; count += 1) {
+      const cookie = await signIn();
+      await plane.call('DELETE', '/admin/session', { headers: { cookie, ...SAME_ORIGIN } });
+      expect(await plane.dataSource.query('SELECT id FROM ended_sessions')).toHaveLength(1);
+      plane.clock.shiftMs += SESSION_LONGEST_MS + 1_000;
+    }
+  });
+
   it('dies with its user, with its key, and with its organization, within a second', async () => {
     const cookies = { user: await signIn(organization.adminKey), key: await signIn(organization.viewerKey) };
     await plane.owner('PATCH', `/admin/users/${organization.adminId}`, { enabled: false });
