@@ -132,6 +132,13 @@ describe('restore', () => {
     expect(output).toContain('the backup is encrypted: name its passphrase with --passphrase-file');
   });
 
+  it('refuses an open backup where a passphrase is named: anybody could have put it there', async () => {
+    await makeBackup();
+    expect(await run(restore, target, [await findBackup(), ...SEALED()])).toBe(FAILED);
+    expect(output).toContain('the backup is not encrypted, though a passphrase was named');
+    expect(await target.query(`SELECT to_regclass('organizations') AS there`)).toEqual([{ there: null }]);
+  });
+
   it('refuses a backup of a newer Weir', async () => {
     await source.query(`INSERT INTO migrations (timestamp, name) VALUES (9999999999999, 'FromTheFuture9999999999999')`);
     await makeBackup();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type UpstreamId } from '@weir/kernel';
 import { createDataSource, createLogger, type DatabaseServer, getEncryptionKeys, loadConfiguration, LogDestination, openDatabaseServer, runMigrations } from '@weir/platform';
@@ -43,7 +43,7 @@ export async function restore({ args, environment, print, tell }: ScriptInput): 
   try {
     const server = await openDatabaseServer(configuration, logger);
     try {
-      const restored = await load(server, path, passphrase, new FileLoad(configuration.dataDirectory, filesTo, join(configuration.dataDirectory, `restore-${randomBytes(6).toString('hex')}`)));
+      const restored = await load(server, path, passphrase, new FileLoad(configuration.dataDirectory, filesTo, `restore-${randomBytes(6).toString('hex')}`));
       await runMigrations(createDataSource(server.url, 1, [], MIGRATIONS));
       print(`Restored the backup of ${restored.at}: ${restored.rows} rows, ${restored.files} files.\n`);
       if (restored.leftOut.length > 0) print(`Not written, as no --files-to says where to: ${restored.leftOut.join(', ')}.\n`);

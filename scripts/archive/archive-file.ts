@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
@@ -17,7 +18,8 @@ const HEAD = z.object({
 /** Writes a backup, whole or not at all: sealed with the passphrase, or open where it is null. */
 export async function writeArchive(path: string, records: AsyncIterable<ArchiveRecord>, passphrase: string | null): Promise<void> {
   const seal = passphrase === null ? null : newSeal();
-  const temporary = `${path}.new`;
+  // A name of its own: another backup of the same second must not lose its file to this one's failure.
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
   const packed = through(toLines(records), createGzip());
   const body: AsyncIterable<Buffer> = passphrase === null || seal === null ? packed : sealStream(packed, passphrase, seal);
   try {
@@ -32,11 +34,14 @@ export async function writeArchive(path: string, records: AsyncIterable<ArchiveR
 /**
  * Reads a backup. Nothing of it has been changed since it was written, or reading fails; whether it is
  * whole is known only at its `end`.
- * @throws ArchiveError when it is none, is damaged or cut off, or the passphrase is missing or wrong.
+ * @throws ArchiveError when it is none, is damaged or cut off, the passphrase is missing or wrong, or it is
+ *   not sealed though a passphrase was named: whoever can write to the folder of backups could put one of
+ *   their own, with an admin of their own, in the place of a sealed one.
  */
 export async function* readArchive(path: string, passphrase: string | null): AsyncGenerator<ArchiveRecord> {
   const { seal, headBytes } = await readHead(path);
   if (seal !== null && passphrase === null) throw new ArchiveError('the backup is encrypted: name its passphrase with --passphrase-file');
+  if (seal === null && passphrase !== null) throw new ArchiveError('the backup is not encrypted, though a passphrase was named: if that is right, leave --passphrase-file out');
   const source = createReadStream(path, { start: headBytes }) as AsyncIterable<Buffer>;
   const packed = seal === null || passphrase === null ? source : openStream(source, passphrase, seal);
   let hasEnded = false;

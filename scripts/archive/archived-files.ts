@@ -44,15 +44,22 @@ export async function* dumpFile({ group, path, name }: FileSource): AsyncGenerat
   for await (const piece of pieces) yield { kind: 'bytes', base64: piece.toString('base64') };
 }
 
-/** Files of a backup, first put beside the place where they go, then moved there all at once. */
+/**
+ * Files of a backup, first put beside the place where they go, then moved there all at once. Beside it, as
+ * each place may be a disk of its own, and a file can only be moved in one step on the same disk.
+ */
 export class FileLoad {
+  private readonly stagings = new Set<string>();
   private readonly moves: { from: string; to: string }[] = [];
   private current: { file: Awaited<ReturnType<typeof open>>; missing: number } | null = null;
   files = 0;
   /** Of the group `included` when there is nowhere to put them. */
   readonly leftOut: string[] = [];
 
-  /** @param includedTo where files of the configuration go; null leaves them out */
+  /**
+   * @param includedTo where files of the configuration go; null leaves them out
+   * @param staging the name of the folder that they are in until then, in each place
+   */
   constructor(
     private readonly dataDirectory: string,
     private readonly includedTo: string | null,
@@ -65,11 +72,19 @@ export class FileLoad {
     if (record.kind === 'file') await this.begin(record);
   }
 
-  /** Moves everything to its place. */
+  /** Moves everything to its place, or nothing. */
   async finish(): Promise<void> {
-    for (const { from, to } of this.moves) {
-      await mkdir(dirname(to), { recursive: true, mode: 0o700 });
-      await rename(from, to);
+    const moved: { from: string; to: string }[] = [];
+    try {
+      for (const { from, to } of this.moves) {
+        await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+        await rename(from, to);
+        moved.push({ from, to });
+      }
+    } catch (error) {
+      // Left there, they would make the next try find an installation that is not empty.
+      for (const { from, to } of moved.reverse()) await rename(to, from);
+      throw error;
     }
     await this.discard();
   }
@@ -77,7 +92,7 @@ export class FileLoad {
   async discard(): Promise<void> {
     await this.current?.file.close();
     this.current = null;
-    await rm(this.staging, { recursive: true, force: true });
+    for (const staging of this.stagings) await rm(staging, { recursive: true, force: true });
   }
 
   private async begin({ group, path, bytes }: Extract<ArchiveRecord, { kind: 'file' }>): Promise<void> {
@@ -91,8 +106,10 @@ export class FileLoad {
     // A backup that is not encrypted may have been written by anybody.
     if (isAbsolute(path) || normalize(path) !== path || relative(root, to).startsWith('..')) throw new ArchiveError('the backup is damaged');
     if (await isThere(to)) throw new ArchiveError(`${to} is there already: restore into an empty installation`);
-    await mkdir(this.staging, { recursive: true, mode: 0o700 });
-    const from = join(this.staging, String(this.files));
+    const staging = join(root, this.staging);
+    this.stagings.add(staging);
+    await mkdir(staging, { recursive: true, mode: 0o700 });
+    const from = join(staging, String(this.files));
     this.current = { file: await open(from, 'wx', 0o600), missing: bytes };
     this.moves.push({ from, to });
   }
