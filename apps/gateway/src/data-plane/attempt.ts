@@ -276,7 +276,10 @@ export class Attempt implements TransportHandler {
   /** Ends without a whole answer: told to the caller by the road, or, in a stream that has begun, here. */
   private overFailed(failure: AttemptFailure): void {
     const { stream } = this;
-    if (stream !== null) this.takeStreamUsage(stream);
+    if (stream !== null) {
+      stream.cut();
+      this.takeStreamUsage(stream);
+    }
     if (stream?.hasBegun !== true) {
       this.over(failed(failure));
       return;

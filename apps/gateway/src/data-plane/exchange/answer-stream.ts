@@ -26,6 +26,8 @@ export interface AnswerStream {
   push(chunk: Buffer): StreamVerdict;
   /** The upstream's body has ended. */
   finish(): StreamVerdict;
+  /** Nothing more comes, though the body has not ended: what came is all that there is to count. */
+  cut(): void;
   /** The last event of a stream that has begun and cannot go on; null: it has no way to say it, and must be torn. */
   toErrorEvent(error: CallerError): string | null;
 }

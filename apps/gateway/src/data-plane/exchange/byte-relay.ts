@@ -24,6 +24,10 @@ export class ByteRelay implements AnswerStream {
     return this.response.write(chunk) ? 'more' : 'pause';
   }
 
+  cut(): void {
+    // There is no language in it to be counted.
+  }
+
   /** Sound has no place for words: it is torn off, so that nobody takes it for whole. */
   toErrorEvent(): null {
     return null;

@@ -65,6 +65,10 @@ export abstract class EventRelay implements AnswerStream, SseSink {
     return this.settleChunk();
   }
 
+  cut(): void {
+    // Every event was counted as it came.
+  }
+
   protected isOver(): boolean {
     return this.isDone || this.fault !== null;
   }

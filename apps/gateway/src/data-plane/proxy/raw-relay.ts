@@ -38,6 +38,10 @@ export class RawRelay implements AnswerStream {
     return 'done';
   }
 
+  cut(): void {
+    this.observer?.cut();
+  }
+
   /** Nobody knows how to say it in an unknown format: the answer is torn, so that nobody takes it for whole. */
   toErrorEvent(): null {
     return null;

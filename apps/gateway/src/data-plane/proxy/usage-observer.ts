@@ -13,6 +13,8 @@ export interface UsageObserver {
   readonly textBytes: number;
   push(chunk: Buffer): void;
   finish(): void;
+  /** As AnswerStream.cut. */
+  cut(): void;
 }
 
 /** A larger answer is passed all the same, and its usage estimated. */
@@ -58,6 +60,10 @@ class StreamObserver implements UsageObserver {
   finish(): void {
     if (!this.isOver) this.relay.finish();
   }
+
+  cut(): void {
+    this.relay.cut();
+  }
 }
 
 class JsonObserver implements UsageObserver {
@@ -87,9 +93,34 @@ class JsonObserver implements UsageObserver {
     this.textBytes = scanner.textBytes;
     this.usage = body[scanner.valueStart] === OPEN_BRACKET ? readLastUsage(body, this.format) : readScannedUsage(scanner, this.format);
   }
+
+  /** The caller has it but for its end: the language in it counts, and of a text that broke off what came. */
+  cut(): void {
+    if (this.bytes > MOST_BYTES) {
+      this.textBytes = this.bytes;
+      return;
+    }
+    // Not JSON: the scan ends where the answer does, and what it has counted until there is what is asked.
+    const body = toClosedText(Buffer.concat(this.chunks, this.bytes));
+    scanner.scan(body, 0, body.length, { strictKeys: false });
+    this.textBytes = scanner.textBytes;
+  }
 }
 
 const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const QUOTE = Buffer.from('"');
+/** `\u00e9`. */
+const LONGEST_ESCAPE = 6;
+
+/** With a quote behind what came, in which a text may be open; an escape that is not whole is left out. */
+function toClosedText(body: Buffer): Buffer {
+  let end = body.length;
+  const escape = body.lastIndexOf(BACKSLASH);
+  if (escape !== -1 && end - escape < LONGEST_ESCAPE) end = escape;
+  while (end > 0 && body[end - 1] === BACKSLASH) end -= 1;
+  return Buffer.concat([body.subarray(0, end), QUOTE]);
+}
 
 /** Google streams a list where nobody asks for events; each of its members has a snapshot. */
 function readLastUsage(body: Buffer, format: WireFormat): UsageUnits | null {
@@ -115,5 +146,9 @@ class ByteObserver implements UsageObserver {
 
   finish(): void {
     // Nothing is told at the end.
+  }
+
+  cut(): void {
+    // All of it was counted as it came.
   }
 }
