@@ -176,8 +176,11 @@ function joinMeter(imports: NonNullable<ModuleMetadata['imports']>, parts: Gatew
   });
 }
 
-function toAvailabilityLog({ logger, metrics }: GatewayParts): (available: boolean, reason: string) => void {
+function toAvailabilityLog({ logger, metrics, redis }: GatewayParts): (available: boolean, reason: string) => void {
+  let isShared = true;
+  if (redis !== null) metrics.observe('weir_limiter_shared', '1 while limits are counted in Redis, 0 while Redis is away.', () => (isShared ? 1 : 0));
   return (available, reason) => {
+    isShared = available;
     if (available) logger.info({ reason }, 'limits are shared through Redis again');
     else {
       logger.warn({ reason }, 'Redis does not answer: limits are kept by each process for itself');

@@ -11,6 +11,7 @@ export type BreakerMetricState = 'closed' | 'half_open' | 'open';
 const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const LIMITER_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2];
 const BREAKER_STATES: readonly BreakerMetricState[] = ['closed', 'half_open', 'open'];
+const ROW_RESULTS = ['written', 'repeated', 'lost'] as const;
 const TOKEN_DIRECTIONS = ['input', 'cached_input', 'output'] as const;
 
 /**
@@ -40,6 +41,8 @@ export class Metrics {
   private openRequests = 0;
 
   constructor() {
+    // Rows are seldom lost: a series that begins with its first row would show no increase.
+    for (const result of ROW_RESULTS) this.ledgerSeries.get(result);
     this.observe('weir_open_requests', 'Requests being worked on now.', () => this.openRequests);
   }
 
@@ -88,7 +91,7 @@ export class Metrics {
   }
 
   /** `repeated` rows were in the table already; `lost` ones could not be kept. */
-  ledgerWrote(result: 'written' | 'repeated' | 'lost', rows: number): void {
+  ledgerWrote(result: (typeof ROW_RESULTS)[number], rows: number): void {
     this.ledgerSeries.get(result).value += rows;
   }
 
