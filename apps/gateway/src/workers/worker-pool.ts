@@ -81,7 +81,17 @@ export class WorkerPool {
       await sleep(delayMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       startedMs = performance.now();
-      ({ ended } = await this.fork(slot));
+      ended = this.replace(slot);
+    }
+  }
+
+  /** A machine that has no room for a process now counts as a death: the others serve, and it is tried again. */
+  private async replace(slot: WorkerSlot): Promise<WorkerEnd> {
+    try {
+      return await (await this.fork(slot)).ended;
+    } catch (error) {
+      this.logger.error({ err: error, worker: slot.number }, 'a worker could not be started');
+      return { code: null, signal: null };
     }
   }
 

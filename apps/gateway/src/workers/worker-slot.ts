@@ -32,9 +32,15 @@ export class WorkerSlot {
     const worker = cluster.fork(this.toEnvironment());
     this.worker = worker;
     const ended = new Promise<WorkerEnd>((resolve) => {
-      worker.once('exit', (code: number | null, signal: string | null) => {
+      const end = (code: number | null, signal: string | null): void => {
         if (this.worker === worker) this.worker = null;
         resolve({ code, signal });
+      };
+      worker.once('exit', end);
+      // A connection that is handed to one who has just been killed fails with EPIPE. Were nobody to listen,
+      // that would end this process, and all other workers with it. Who has begun has an exit, too.
+      worker.on('error', () => {
+        if (worker.process.pid === undefined) end(null, null);
       });
     });
     const ready = new Promise<boolean>((resolve) => {
