@@ -16,11 +16,27 @@ esac
 [ -e "$here/dist/scripts/$script.js" ] || { echo "weir-script.sh: there is no script $script" >&2; exit 2; }
 
 cd "$here"
-# Read here and not by the shell that the user gets: he may not be able to.
-set -a
-# shellcheck disable=SC1090 # it is where the operator says
-. "${WEIR_ENV:-/etc/weir/weir.env}"
-set +a
+# Read here: the user that the script runs as may not be able to. As systemd reads it and not as a shell
+# would, to which the & of a URL, a $ or a space in a password mean something.
+file=${WEIR_ENV:-/etc/weir/weir.env}
+[ -r "$file" ] || { echo "weir-script.sh: $file cannot be read" >&2; exit 1; }
+while IFS='	 ' read -r line || [ -n "$line" ]; do
+    case $line in
+        [A-Za-z_]*=*) ;;
+        *) continue ;;
+    esac
+    name=${line%%=*}
+    value=${line#*=}
+    case $name in
+        *[!A-Za-z0-9_]*) continue ;;
+    esac
+    case $value in
+        *\\*) echo "weir-script.sh: $name in $file holds a backslash, which systemd and this script read differently" >&2; exit 1 ;;
+        \"*\") value=${value#\"} value=${value%\"} ;;
+        \'*\') value=${value#\'} value=${value%\'} ;;
+    esac
+    export "$name=$value"
+done < "$file"
 : "${WEIR_DATA_DIR:=/var/lib/weir}"
 export WEIR_DATA_DIR
 exec runuser -u "${WEIR_USER:-weir}" -- node_modules/.bin/node "dist/scripts/$script.js" "$@"

@@ -1,5 +1,5 @@
 import { loadConfiguration } from '@weir/platform';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
@@ -81,7 +81,54 @@ describe('the backup that a timer starts', () => {
     const { end, output } = await Program.run(command, args, { environment });
     expect([end?.code, output]).toEqual([0, expect.stringContaining('read again, and whole')]);
     expect(await readdir(join(folder, 'backups'))).toEqual([expect.stringMatching(/^weir-.*\.backup$/)]);
-  }, 60_000);
+  });
+});
+
+describe('weir-script.sh', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'weir-test-script-'));
+    await mkdir(join(folder, 'dist', 'scripts'), { recursive: true });
+    await writeFile(join(folder, 'dist', 'scripts', 'doctor.js'), '');
+    await cp(FOLDER, join(folder, FOLDER), { recursive: true });
+    await mkdir(join(folder, 'bin'));
+    // In its place: what a script would be given.
+    await writeFile(join(folder, 'bin', 'runuser'), '#!/bin/sh\nprintf "%s\\n" "$DATABASE_URL" "$REDIS_URL" "$CORS_ORIGINS" "$LOG_LEVEL" "${ORDINARY-unset}" "$WEIR_DATA_DIR"\n');
+    await chmod(join(folder, 'bin', 'runuser'), 0o755);
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const run = async (lines: readonly string[]): Promise<{ code: number | null | undefined; output: string }> => {
+    await writeFile(join(folder, 'weir.env'), lines.join('\n'));
+    const { end, output } = await Program.run('sh', [join(folder, FOLDER, 'weir-script.sh'), 'doctor'], { environment: { WEIR_ENV: join(folder, 'weir.env'), PATH: `${join(folder, 'bin')}:${process.env.PATH}` } });
+    return { code: end?.code, output };
+  };
+
+  it('gives a script the settings that the service has, whatever they would mean to a shell', async () => {
+    const { code, output } = await run([
+      '# ORDINARY=commented',
+      '; ORDINARY=commented',
+      'DATABASE_URL=postgres://weir:a$b;c@127.0.0.1:5432/weir?sslmode=require&application_name=weir',
+      'REDIS_URL="redis://:two words@127.0.0.1"',
+      "CORS_ORIGINS='https://a.example,https://*(b)'",
+      'LOG_LEVEL=`id`',
+    ]);
+    expect(output.trim().split('\n')).toEqual([
+      'postgres://weir:a$b;c@127.0.0.1:5432/weir?sslmode=require&application_name=weir',
+      'redis://:two words@127.0.0.1',
+      'https://a.example,https://*(b)',
+      '`id`',
+      'unset',
+      '/var/lib/weir',
+    ]);
+    expect(code).toBe(0);
+  });
+
+  it('refuses what it would read otherwise than systemd, without saying it', async () => {
+    const { code, output } = await run(['LOG_LEVEL=se\\cret']);
+    expect([code, output]).toEqual([1, expect.stringContaining('LOG_LEVEL in')]);
+    expect(output).not.toContain('cret');
+  });
 });
 
 describe('the PM2 ecosystem file', () => {
