@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FileLoad } from './archived-files';
+import { dumpFile, FileLoad } from './archived-files';
 import { type ArchiveRecord } from './archive-record';
 
 const WORDS = Buffer.from('a recording');
@@ -50,4 +50,16 @@ describe('files of a backup', () => {
     await files.discard();
     expect(await listAll()).toEqual([]);
   });
+});
+
+it('does not back up half of a file that is cut while it is read', async () => {
+  const path = join(folder, 'weir.env');
+  await writeFile(path, WORDS);
+  const records = dumpFile({ group: 'included', path, name: 'weir.env' });
+  expect((await records.next()).value).toEqual({ kind: 'file', group: 'included', path: 'weir.env', bytes: WORDS.length });
+  await truncate(path, 3);
+  const readAll = async (): Promise<void> => {
+    while ((await records.next()).done !== true);
+  };
+  await expect(readAll()).rejects.toThrow('was changed while it was read');
 });

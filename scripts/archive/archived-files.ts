@@ -41,7 +41,13 @@ export async function* dumpFile({ group, path, name }: FileSource): AsyncGenerat
   const { size } = await file.stat();
   yield { kind: 'file', group, path: name, bytes: size };
   const pieces = createReadStream('', { fd: file, highWaterMark: PIECE_BYTES, ...(size === 0 ? {} : { end: size - 1 }) }) as AsyncIterable<Buffer>;
-  for await (const piece of pieces) yield { kind: 'bytes', base64: piece.toString('base64') };
+  let missing = size;
+  for await (const piece of pieces) {
+    missing -= piece.length;
+    yield { kind: 'bytes', base64: piece.toString('base64') };
+  }
+  // A backup with less of it than it says could not be restored at all.
+  if (missing !== 0) throw new ArchiveError(`${path} was changed while it was read: try again`);
 }
 
 /**
