@@ -1,7 +1,7 @@
 import { newId, type OrganizationId, Secret, type UpstreamId, type UpstreamKeyId } from '@weir/kernel';
 import { OrganizationEntity } from '@weir/access';
 import { createDataSource } from '@weir/platform';
-import { KeyRing, SealedTexts, UpstreamKeyEntity, UpstreamKeyVault } from '@weir/vault';
+import { KeyRing, sealBytes, SealedTexts, UpstreamKeyEntity, UpstreamKeyVault } from '@weir/vault';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,6 +54,26 @@ async function run(ring: string, args: string[] = []): Promise<{ code: number; p
 }
 
 describe('rotate_encryption_key', () => {
+  it('does not let the older key go while an answer that is kept for repeats needs it', async () => {
+    const [{ id: organizationId }] = await dataSource.query<{ id: string }[]>(`INSERT INTO organizations (id, name) VALUES (gen_random_uuid(), 'one') RETURNING id`);
+    const [{ id: callerKeyId }] = await dataSource.query<{ id: string }[]>(
+      `INSERT INTO proxy_keys (id, organization_id, name, public_id, secret_hash) VALUES (gen_random_uuid(), $1, 'k', '0123456789abcdef', $2) RETURNING id`,
+      [organizationId, randomBytes(32)],
+    );
+    const keep = async (ring: string): Promise<void> => {
+      await dataSource.query(
+        `INSERT INTO idempotency_records (key_id, name_hash, request_hash, run_id, state, status, headers, body, expires_at) VALUES ($1, $2, $2, gen_random_uuid(), 'finished', 200, '[]', $3, now() + interval '1 hour')`,
+        [callerKeyId, randomBytes(32), await sealBytes(KeyRing.parse(ring), Buffer.from('an answer'), 'place')],
+      );
+    };
+    await keep(NEW);
+    expect((await run(`${NEW},${OLD}`)).printed).toContain('They may leave the ring');
+    await keep(OLD);
+    const { code, printed } = await run(`${NEW},${OLD}`);
+    expect([code, printed]).toEqual([SUCCEEDED, expect.stringContaining('still need an older key: 1.')]);
+    expect(printed).not.toContain('They may leave the ring');
+  });
+
   it('re-encrypts with the first key of the ring, so that the others may leave it', async () => {
     const { code, printed, told } = await run(`${NEW},${OLD}`);
     expect(code).toBe(SUCCEEDED);
