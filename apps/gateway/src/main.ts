@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import cluster from 'node:cluster';
 import { ConfigurationError, DataDirectoryInUseError, describeError, loadConfiguration, readEnvironment } from '@weir/platform';
 import { toBanner } from './setup/banner';
+import { endByUncaught } from './setup/end-by-uncaught';
 import { type RunningGateway, startGateway } from './start-gateway';
 import { runWorkers } from './workers/run-workers';
 import { WorkerStartError } from './workers/worker-pool';
@@ -71,6 +72,9 @@ function toDescription(error: unknown): string {
   const { type, code, message } = describeError(error);
   return [type, code, message].filter((part) => part !== undefined).join(': ');
 }
+
+// A rejection that nobody handles comes here, too.
+process.on('uncaughtException', (error) => endByUncaught(error, (line) => process.stderr.write(line), (code) => process.exit(code)));
 
 main().catch((error: unknown) => {
   // The worker itself has said why, in one line.
