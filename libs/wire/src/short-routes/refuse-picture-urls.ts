@@ -25,9 +25,32 @@ export function refusePictureUrls(request: JsonObject): void {
   });
 }
 
-function checkPart(part: JsonObject): void {
+/**
+ * The same for inputs that are told as objects: what is embedded (SGLang takes `{text, image}`) and what is
+ * reranked (vLLM takes `{content: […]}` with the parts of a message). A document's `url` says where it is from.
+ * @param name the list's member; anything else is no list of objects
+ * @throws WeirError invalid_request that names the field
+ */
+export function refuseInputUrls(request: JsonObject, name: string): void {
+  const items = request.find(name);
+  if (!Array.isArray(items)) return;
+  items.forEach((item: unknown, index) => {
+    if (isJsonObject(item)) checkInput(JsonObject.of(item, `${request.pathOf(name)}[${index}]`, 'caller'));
+  });
+}
+
+function checkInput(input: JsonObject): void {
+  checkPart(input, ['url']);
+  const content = input.find('content');
+  const parts: readonly unknown[] = Array.isArray(content) ? content : [content];
+  parts.forEach((part, index) => {
+    if (isJsonObject(part)) checkPart(JsonObject.of(part, `${input.pathOf('content')}[${index}]`, 'caller'));
+  });
+}
+
+function checkPart(part: JsonObject, passing: readonly string[] = []): void {
   for (const name of part.names) {
-    if (!MEDIA_MEMBERS.includes(name) && !name.endsWith('_url')) continue;
+    if ((!MEDIA_MEMBERS.includes(name) && !name.endsWith('_url')) || passing.includes(name)) continue;
     for (const { url, field } of toUrls(part.find(name), part.pathOf(name))) checkUrl(url, field, name.startsWith('image'));
   }
 }
