@@ -124,11 +124,26 @@ describe('Nginx in front of two Weirs', () => {
     expect(nodes.simulator.calls).toHaveLength(0);
   });
 
+  it.each([
+    ['a control character in its address', 'GET /v1/models?key=\x01 HTTP/1.1\r\nhost: localhost\r\n\r\n', 400],
+    ['a version that there is not', 'GET /v1/models HTTP/0.9\r\n\r\n', 400],
+    ['no path', 'CONNECT localhost:1 HTTP/1.1\r\nhost: localhost\r\n\r\n', 400],
+    ['an address that is too long', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nhost: localhost\r\n\r\n`, 414],
+    ['a method that shows what came', 'TRACE /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n', 405],
+  ])('refuses a request with %s in words that a client understands', async (_what, bytes, status) => {
+    const [head, body] = (await caller.sendRaw(bytes)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(JSON.parse(body)).toMatchObject({ error: { type: 'invalid_request_error' } });
+  });
+
   it('writes no key into a log, neither from a query nor from a header, also when the request is refused', async () => {
     const canary = 'sk-weir-canary-4711';
     await caller.send({ method: 'GET', path: `/v1/models?key=${nodes.key}` });
     await caller.send({ method: 'GET', path: `/v1/models?key=${canary}`, key: canary });
     await caller.send({ method: 'GET', path: `/admin?key=${canary}` });
+    // Escaped, the question mark is one of the path.
+    await caller.send({ method: 'GET', path: `/v1/models%3Fkey=${canary}` });
+    await caller.send({ method: 'GET', path: `/v1/models/${canary}` });
     await caller.sendRaw(`GET /v1/models?key=${canary} HTTP/1.1\r\nbroken ${canary}\r\n\r\n`);
     await fetch(`${nginx.httpUrl}/v1/models?key=${canary}`, { redirect: 'manual' });
     const asked = await ask('Hello');
