@@ -4,6 +4,8 @@ import { type ValidationError } from 'class-validator';
 
 /** A caller's field names may be of any length and hold anything: they are cut and cleaned before they are shown. */
 const SHOWN_FIELD_CHARACTERS = 100;
+/** Of the rest nothing is shown, so nothing need be looked for in it. */
+const READ_FIELD_CHARACTERS = 500;
 
 /** The first thing wrong with a body or a query, naming the field as the caller wrote it: `limits.rpm`. */
 export function toValidationError(errors: readonly ValidationError[]): WeirError {
@@ -19,7 +21,7 @@ export function toValidationError(errors: readonly ValidationError[]): WeirError
 /** A field name that is safe to show. */
 export function toShownField(name: string): string {
   // A key that was pasted into a field's place is not repeated.
-  const clean = scrubSecrets(name).replace(/[^\x20-\x7e\u00a1-\ud7ff\ue000-\ufffd]/g, '?');
+  const clean = scrubSecrets(name.slice(0, READ_FIELD_CHARACTERS)).replace(/[^\x20-\x7e\u00a1-\ud7ff\ue000-\ufffd]/g, '?');
   return clean.length > SHOWN_FIELD_CHARACTERS ? clean.slice(0, SHOWN_FIELD_CHARACTERS) + '…' : clean;
 }
 
