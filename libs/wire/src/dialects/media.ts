@@ -1,7 +1,7 @@
 import { type MediaSource } from './conversation';
 import { toRefusal } from './json-object';
 
-const DATA_URI = /^data:([a-z0-9.+-]+\/[a-z0-9.+-]+)((?:;[a-z0-9-]+=[^;,]*)*);base64,/i;
+const DATA_URI = /^data:([a-z0-9.+-]+\/[a-z0-9.+-]+)((?:;[a-z0-9-]+=[^;,]*){0,16});base64,/i;
 const WEB_URL = /^https?:\/\/[^\s/]/i;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 

@@ -1,7 +1,7 @@
 import { isJsonObject, JsonObject, toRefusal } from '../dialects/json-object';
 import { readImageData } from '../images/read-image-data';
 
-const DATA_URI = /^data:[a-z0-9.+-]+\/[a-z0-9.+-]+(?:;[a-z0-9-]+=[^;,]*)*;base64,/i;
+const DATA_URI = /^data:[a-z0-9.+-]+\/[a-z0-9.+-]+(?:;[a-z0-9-]+=[^;,]*){0,16};base64,/i;
 /** Members of a message's part that hold a picture, a film or a sound, in the words of vLLM and its like. */
 const MEDIA_MEMBERS: readonly string[] = ['image', 'video', 'audio', 'image_url', 'video_url', 'audio_url', 'file_url', 'url'];
 

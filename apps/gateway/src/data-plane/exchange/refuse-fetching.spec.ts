@@ -29,6 +29,11 @@ describe('what a server of one\'s own would fetch', () => {
     expect(() => refuse(messages, { max_tokens: 5, ...say({ type: 'image', source: { type: 'url', url: 'https://example.com/a.png' } }) })).toThrow(expect.objectContaining({ code: 'invalid_request' }));
     expect(() => refuse(generateContent, { contents: [{ role: 'user', parts: [{ fileData: { mimeType: 'image/png', fileUri: 'https://example.com/a.png' } }] }] }, 'm')).toThrow(expect.objectContaining({ code: 'invalid_request' }));
   });
+  it('is refused as a data URI of a million parameters, too', () => {
+    const url = `data:image/png${';a=b'.repeat(2_000_000)};base64,${PNG}`;
+    expect(() => refuse(chat, say({ type: 'video_url', video_url: { url } }))).toThrow(expect.objectContaining({ code: 'invalid_request' }));
+    expect(() => refuse(chat, say({ type: 'image_url', image_url: { url } }))).toThrow(expect.objectContaining({ code: 'invalid_request' }));
+  });
   it('is refused where Infinity is told that its input is pictures', () => {
     expect(() => refuse(embeddings, { model: 'm', input: 'http://10.0.0.1/', modality: 'image' })).toThrow(expect.objectContaining({ param: 'modality' }));
     expect(() => refuse(embeddings, '{"model":"m","input":"http://10.0.0.1/","\\u006dodality":"image"}')).toThrow();
