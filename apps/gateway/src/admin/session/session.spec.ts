@@ -156,6 +156,10 @@ describe('signing in', () => {
     expect(answer.body.error).toMatchObject({ code: 'rate_limit_exceeded', param: null });
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
     expect(Number(answer.headers['retry-after'])).toBeLessThanOrEqual(61);
+    // The same address in another spelling is the same address.
+    for (const path of ['/ADMIN/Session', '/admin/session/']) {
+      expect((await plane.call('POST', path, { body: { key: 'sk-weir-admin-wrong' } })).status).toBe(429);
+    }
     plane.clock.shiftMs += 62_000;
     expect((await attempt()).status).toBe(401);
   });

@@ -10,7 +10,8 @@ const MINUTE_MS = 60_000;
 
 /** The only route that takes a credential in its body. */
 function isSignIn(request: Request): boolean {
-  return request.method === 'POST' && request.path.replace(/\/+$/, '') === '/admin/session';
+  // As Express finds routes: in any case, and with slashes behind.
+  return request.method === 'POST' && /^\/admin\/session\/*$/i.test(request.path);
 }
 
 function isWrite(request: Request): boolean {
