@@ -79,10 +79,12 @@ describe('when Redis is away', () => {
     await Promise.all(answers.map((answer) => answer.text()));
     const refused = await chat(weirOf(0), key, MODEL);
     expect([refused.status, refused.body.error.code]).toEqual([503, 'limits_unavailable']);
+    await waitFor(async () => (await weirOf(0).metrics()).includes('\nweir_limiter_shared 0\n'), { what: 'the metric to say that Redis is away' });
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(statuses(await repeat(10, (index) => chat(weirOf(index), unlimited.key, MODEL)))).toEqual([200]);
     await redis.start();
     await waitFor(async () => (await chat(weirOf(0), key, MODEL)).status === 200);
+    await waitFor(async () => (await weirOf(0).metrics()).includes('\nweir_limiter_shared 1\n'), { what: 'the metric to say that Redis is back' });
     await waitFor(async () => (await scene.settledNanos(id)) === (await scene.sumLedger(id)).costNanos);
     expect((await scene.sumLedger(id)).costNanos).toBe(6 * CENT);
   });
