@@ -23,6 +23,8 @@ function findFiles(folder: string, isWanted: (name: string) => boolean): string[
 function findVariables(): Set<string> {
   const schema = /const VARIABLES = z\.object\(\{([\s\S]*?)\n\}\);/.exec(read('libs/platform/src/configuration.ts'))?.[1] ?? '';
   const names = new Set([...schema.matchAll(/^ {2}([A-Z][A-Z0-9_]*):/gm)].map(([, name]) => name));
+  const traces = /TRACE_VARIABLES = \[([\s\S]*?)\n\]/.exec(read('libs/platform/src/traces/trace-configuration.ts'))?.[1] ?? '';
+  for (const [, name] of traces.matchAll(/'([A-Z0-9_]+)'/g)) names.add(name);
   const sources = ['apps', 'libs', 'scripts'].flatMap((folder) => findFiles(folder, (name) => name.endsWith('.ts') && !name.endsWith('.spec.ts')));
   for (const path of sources) {
     const source = read(path);
@@ -72,7 +74,7 @@ describe('the documents', () => {
   it('name in README every variable that the code reads, and no other', () => {
     const variables = findVariables();
     // All ways of reading were understood, or the comparison would hold of two empty sets.
-    expect([...variables]).toEqual(expect.arrayContaining(['DATABASE_URL', 'UPSTREAM_TYPE', 'OPENAI_API_KEYS', 'AZURE_API_KEY', 'GEMINI_BASE_URL']));
+    expect([...variables]).toEqual(expect.arrayContaining(['DATABASE_URL', 'UPSTREAM_TYPE', 'OPENAI_API_KEYS', 'AZURE_API_KEY', 'GEMINI_BASE_URL', 'OTEL_TRACES_SAMPLER']));
     expect([...findTableVariables()].sort()).toEqual([...variables].sort());
   });
 

@@ -15,6 +15,7 @@ export function checkSettings(configuration: Configuration): Finding[] {
     ...checkRedisUrl(configuration),
     checkAddress('ADMIN_HOST', configuration.adminHost, 'the admin API'),
     checkAddress('METRICS_HOST', configuration.metricsHost, 'the metrics'),
+    ...configuration.warnings.map((what) => warning(what, '.env.example explains every variable')),
   ];
 }
 

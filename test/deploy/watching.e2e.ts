@@ -1,3 +1,4 @@
+import { loadConfiguration } from '@weir/platform';
 import { UpstreamSimulator } from '@weir/testing';
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -10,7 +11,7 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres';
 import { Program } from '../support/program';
 import { waitFor } from '../support/wait-for';
 import { addKey, addModel, addUpstream, waitForModel, Weir } from '../support/weir';
-import { getProgram } from './get-program';
+import { findProgram, getProgram } from './get-program';
 
 const RULES = 'deploy/prometheus/weir.rules.yml';
 const DASHBOARD = 'deploy/grafana/dashboards/weir.json';
@@ -21,6 +22,13 @@ interface Rule {
   alert: string;
   expr: string;
   annotations: { runbook: string };
+}
+
+interface CollectorFile {
+  readonly receivers: { readonly otlp: { readonly protocols: object } };
+  readonly processors: object;
+  readonly exporters: object;
+  readonly service: { readonly pipelines: { readonly traces: Readonly<Record<'receivers' | 'processors' | 'exporters', readonly string[]>> } };
 }
 
 const readRules = async (): Promise<Rule[]> => (parse(await readFile(RULES, 'utf8')) as { groups: { rules: Rule[] }[] }).groups.flatMap(({ rules }) => rules);
@@ -68,6 +76,25 @@ describe('the rules of Prometheus', () => {
       expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
       expect(handbook).toContain(`### ${alert}\n`);
     }
+  });
+});
+
+describe('the collector of traces', () => {
+  const PATH = 'deploy/otel/collector.yaml';
+
+  it('takes what Weir sends by itself, and hands it on by parts that it has', async () => {
+    const { receivers, processors, exporters, service } = parse(await readFile(PATH, 'utf8')) as CollectorFile;
+    expect(receivers.otlp.protocols).toEqual({ http: { endpoint: expect.stringMatching(/127\.0\.0\.1:4318\}$/) } });
+    const { traces } = service.pipelines;
+    expect([traces.receivers, traces.processors, traces.exporters]).toEqual([Object.keys(receivers), Object.keys(processors), Object.keys(exporters)]);
+    expect(loadConfiguration({ OTEL_TRACES_EXPORTER: 'otlp' }).traces?.endpoint).toBe('http://localhost:4318/v1/traces');
+  });
+
+  it('is understood by the collector, where there is one', async () => {
+    const collector = await findProgram('otelcol');
+    if (collector === null) return;
+    const { end, output } = await Program.run(collector, ['validate', '--config', PATH]);
+    expect([end?.code, output]).toEqual([0, expect.any(String)]);
   });
 });
 

@@ -70,7 +70,16 @@ describe('loadConfiguration', () => {
       defaultRerank: 'rerank_4b',
       voiceStore: { kind: 'disk' },
       voicesPerOrganization: 1000,
+      traces: null,
+      warnings: [],
     });
+  });
+
+  it('goes on without traces where one of their variables is wrong, and says so', () => {
+    const { traces, warnings } = loadConfiguration({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', OTEL_TRACES_SAMPLER: 'hunter2' });
+    expect(traces).toBeNull();
+    expect(warnings).toEqual([expect.stringMatching(/^there are no traces until this is put right: OTEL_TRACES_SAMPLER must be/)]);
+    expect(warnings.join()).not.toContain('hunter2');
   });
 
   it('takes an empty variable for one that is not set', () => {

@@ -3,6 +3,11 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { Secret } from '@weir/kernel';
 import { z } from 'zod';
+import { ConfigurationError } from './configuration-error';
+import { toTracesWarning } from './traces/to-traces-warning';
+import { loadTraceConfiguration, type TraceConfiguration } from './traces/trace-configuration';
+
+export { ConfigurationError };
 
 export type DatabaseConfiguration = { kind: 'embedded' } | { kind: 'url'; url: string };
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
@@ -113,14 +118,10 @@ export interface Configuration {
   /** Where the recordings of voices are kept; `disk` is a folder of the data directory. */
   readonly voiceStore: VoiceStoreConfiguration;
   readonly voicesPerOrganization: number;
-}
-
-/** Says in one line which variable is wrong and how, and never shows the value of a secret one. */
-export class ConfigurationError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'ConfigurationError';
-  }
+  /** Where traces go; null: there are none. */
+  readonly traces: TraceConfiguration | null;
+  /** What is wrong and not worth a refused start, one line each; never with the value of a variable. */
+  readonly warnings: readonly string[];
 }
 
 const MEGABYTE = 1024 * 1024;
@@ -284,6 +285,7 @@ export function loadConfiguration(environment: NodeJS.ProcessEnv): Configuration
     defaultRerank: variables.DEFAULT_RERANK,
     voiceStore: toVoiceStore(variables),
     voicesPerOrganization: variables.VOICES_PER_ORGANIZATION,
+    ...toTraces(environment),
   });
 }
 
@@ -401,6 +403,16 @@ function toVoiceStore(variables: Variables): VoiceStoreConfiguration {
   const folders = variables.VOICE_S3_PREFIX.split('/').filter((folder) => folder !== '');
   const prefix = folders.map((folder) => `${folder}/`).join('');
   return Object.freeze({ kind: 's3', endpoint, bucket, region, credentials, prefix, pathStyle: variables.VOICE_S3_PATH_STYLE ?? endpoint !== null });
+}
+
+/** A wrong variable turns traces off: nobody shall go without answers for the sake of being watched. */
+function toTraces(environment: NodeJS.ProcessEnv): Pick<Configuration, 'traces' | 'warnings'> {
+  try {
+    return { traces: loadTraceConfiguration(environment), warnings: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return { traces: null, warnings: [toTracesWarning(error)] };
+  }
 }
 
 function isEncryptionKey(text: string): boolean {

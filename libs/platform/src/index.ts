@@ -1,7 +1,7 @@
 /**
  * platform owns what Weir stands on and what every other lib is handed: the configuration, the
  * data folder, PostgreSQL (its own or the operator's) and the feed of changes in it, Redis, the
- * store of files (a folder or any S3-compatible store), the log and the metrics.
+ * store of files (a folder or any S3-compatible store), the log, the metrics and the traces.
  */
 export * from './database';
 export * from './embedded-postgres/embedded-postgres';
@@ -10,6 +10,10 @@ export * from './tethered-process';
 export * from './tokens';
 export * from './metrics/metrics';
 export * from './redis';
+export * from './traces/open-traces';
+export * from './traces/to-traces-warning';
+export * from './traces/trace-configuration';
+export * from './traces/traces';
 export * from './configuration';
 export * from './platform.module';
 export * from './is-error';

@@ -29,6 +29,7 @@ export class Metrics {
   private readonly limiterDurations = new FastHistogram(this.registry, 'weir_limiter_duration_seconds', 'Time a limiter store took to decide.', ['store'], LIMITER_SECONDS);
   private readonly limiterFallbacks = new FastCounter(this.registry, 'weir_limiter_fallbacks_total', 'Decisions made locally because Redis gave none in time.', []).with({});
   private readonly ledgerRows = new FastCounter(this.registry, 'weir_ledger_rows_total', 'Usage rows, by what became of them.', ['result']);
+  private readonly spans = new FastCounter(this.registry, 'weir_trace_spans_total', 'Spans of traces, by what became of them.', ['result']);
   private readonly breakers = new Gauge({ name: 'weir_upstream_breaker_state', help: '1 for the state the breaker is in.', labelNames: ['upstream', 'state'], registers: [this.registry] });
 
   private readonly requestSeries = new SeriesCache((operation, status) => new SeriesCache((outcome) => this.requests.with({ operation, status, outcome })));
@@ -38,6 +39,7 @@ export class Metrics {
   private readonly attemptSeries = new SeriesCache((upstream, attemptClass) => this.attempts.with({ upstream, class: attemptClass }));
   private readonly limiterSeries = new SeriesCache((store) => this.limiterDurations.with({ store }));
   private readonly ledgerSeries = new SeriesCache((result) => this.ledgerRows.with({ result }));
+  private readonly spanSeries = new SeriesCache((result) => this.spans.with({ result }));
   private openRequests = 0;
 
   constructor() {
@@ -93,6 +95,11 @@ export class Metrics {
   /** `repeated` rows were in the table already; `lost` ones could not be kept. */
   ledgerWrote(result: (typeof ROW_RESULTS)[number], rows: number): void {
     this.ledgerSeries.get(result).value += rows;
+  }
+
+  /** `dropped`: too many waited already; `refused`: the collector did not take them, or not in time. */
+  tracedSpans(result: 'exported' | 'dropped' | 'refused', spans: number): void {
+    this.spanSeries.get(result).value += spans;
   }
 
   observeLedgerBacklog(read: () => number): void {
