@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chat, openChat, repeat } from '../support/chat';
 import { createTestDatabase, type TestDatabase } from '../support/postgres';
+import { OtlpReceiver } from '../support/otlp-receiver';
 import { createTestRedis, type TestRedis } from '../support/redis';
 import { expectRefusedStart, findPorts, occupyPort, Starter } from '../support/start-weir';
 import { waitFor } from '../support/wait-for';
@@ -17,6 +18,7 @@ let simulator: UpstreamSimulator;
 let database: TestDatabase;
 let redis: TestRedis;
 let folder: string;
+let collector: OtlpReceiver;
 let weir: Weir;
 let made: { id: string; key: string };
 
@@ -28,7 +30,13 @@ beforeAll(async () => {
   database = await createTestDatabase();
   redis = await createTestRedis();
   folder = await mkdtemp(join(tmpdir(), 'weir-test-workers-'));
-  weir = await start({ LOG_FILE: join(folder, 'weir.log') });
+  collector = await OtlpReceiver.start();
+  weir = await start({
+    LOG_FILE: join(folder, 'weir.log'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_BSP_SCHEDULE_DELAY: '20',
+    OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=node-1',
+  });
   const { id } = await addUpstream(weir, { name: 'simulator', baseUrl: simulator.baseUrl, secrets: ['sk-simulated'] });
   await addModel(weir, MODEL, [id]);
   made = await addKey(weir, { limits: { rpm: 100 } });
@@ -36,7 +44,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await weir.stop();
-  await Promise.all([simulator.stop(), database.drop(), redis.close(), rm(folder, { recursive: true, force: true })]);
+  await Promise.all([simulator.stop(), collector.stop(), database.drop(), redis.close(), rm(folder, { recursive: true, force: true })]);
 });
 beforeEach(() => simulator.reset());
 
@@ -82,6 +90,19 @@ onLinux(`WEIR_WORKERS=${WORKERS}`, () => {
     expect(types).toHaveLength(new Set(types).size);
     expect(await readPerWorker('weir_snapshot_fresh')).toEqual(new Map([['1', 1], ['2', 1], ['3', 1]]));
     expect(text.split('\n').filter((line) => line !== '' && !line.startsWith('#') && !line.includes('worker="'))).toEqual([]);
+  });
+
+  it('sends traces of each under a service.instance.id of its own', async () => {
+    const instances = await waitFor(
+      async () => {
+        await repeat(2 * WORKERS, () => chat(weir, 'sk-weir-nobody', MODEL, { headers: { connection: 'close' } }));
+        const ids = new Map(collector.spans.map(({ resource }) => [resource['process.pid'], resource['service.instance.id']]));
+        return ids.size >= WORKERS ? ids : null;
+      },
+      { what: 'spans of every worker', timeoutMs: 30_000 },
+    );
+    expect([...instances.keys()].sort()).toEqual((await findWorkers()).sort());
+    expect([...instances.values()].sort()).toEqual(['node-1.1', 'node-1.2', 'node-1.3']);
   });
 
   it('replaces a worker that is killed, and the others store what it left', async () => {

@@ -4,7 +4,7 @@ import { AccessModule, AccessSnapshot, AdminKeyEntity, OrganizationEntity, Proje
 import { type Clock } from '@weir/kernel';
 import { LedgerModule, LedgerWriter, PriceTable, UsageRollups } from '@weir/ledger';
 import { LimitsModule, type LimitsModuleOptions, Meter } from '@weir/limits';
-import { CLOCK, CONFIGURATION, type Configuration, LOGGER, Metrics, PlatformModule, type PlatformParts, type WeirLogger } from '@weir/platform';
+import { CLOCK, CONFIGURATION, type Configuration, LOGGER, Metrics, PlatformModule, type PlatformParts, type Traces, type WeirLogger } from '@weir/platform';
 import { ModelEntity, ModelTargetEntity, UpstreamEntity, UpstreamPool, UpstreamsModule, UpstreamTransport } from '@weir/upstreams';
 import { type KeyRing, UpstreamKeyEntity, UpstreamKeyVault, VaultModule } from '@weir/vault';
 import { Voices, VoicesModule } from '@weir/voices';
@@ -24,6 +24,7 @@ import { ROAD, type Road } from './data-plane/road';
 import { RoutePrices } from './data-plane/route-prices';
 import { UploadFolder } from './data-plane/multipart/upload-folder';
 import { RouteTable } from './data-plane/route-table';
+import { CallTraces } from './data-plane/traces/call-traces';
 import { Watchdog } from './data-plane/watchdog';
 import { SessionKey } from './admin/session/session-key';
 import { HealthModule } from './health/health.module';
@@ -55,6 +56,8 @@ export interface GatewayParts extends PlatformParts {
   /** Where `demo.weir.internal` listens in this process. */
   readonly demoPort: number;
   readonly readiness: Readiness;
+  /** Null where there are none. */
+  readonly traces: Traces | null;
 }
 
 /** The only place where the libs meet. */
@@ -90,7 +93,7 @@ export class GatewayModule {
         {
           provide: ROAD,
           inject: [CONFIGURATION, CLOCK, LOGGER, Metrics, AccessSnapshot, Meter, UpstreamPool, UpstreamTransport, LedgerWriter, Idempotency, Voices, Meshes],
-          useFactory: (...libs: RoadLibs) => toRoad(libs, latencies),
+          useFactory: (...libs: RoadLibs) => toRoad(libs, latencies, parts.traces),
         },
       ],
       exports: [ROAD],
@@ -105,7 +108,11 @@ function openUploads({ dataDirectory }: Configuration): UploadFolder {
   return new UploadFolder(join(dataDirectory, 'uploads', String(process.pid)));
 }
 
-function toRoad([configuration, clock, logger, metrics, access, meter, pool, transport, ledger, idempotency, voices, meshes]: RoadLibs, latencies: UpstreamLatencies): Road {
+function toRoad(
+  [configuration, clock, logger, metrics, access, meter, pool, transport, ledger, idempotency, voices, meshes]: RoadLibs,
+  latencies: UpstreamLatencies,
+  traces: Traces | null,
+): Road {
   const prices = new RoutePrices(new PriceTable());
   pool.join({
     processCount: () => meter.shared?.processCount ?? 1,
@@ -126,6 +133,7 @@ function toRoad([configuration, clock, logger, metrics, access, meter, pool, tra
     transport,
     ledger,
     metrics,
+    traces: traces === null ? null : new CallTraces(traces),
     latencies,
     requestLog: new RequestLog(logger),
     watchdog: new Watchdog(() => clock.monotonicMs()),

@@ -19,6 +19,7 @@ import {
   Metrics,
   NestLogger,
   runMigrations,
+  type Traces,
   type WeirLogger,
 } from '@weir/platform';
 import { PoolRefresher } from '@weir/upstreams';
@@ -37,9 +38,13 @@ import { DemoServer } from './demo/demo-server';
 import { ENTITIES, GatewayModule, type GatewayParts } from './gateway.module';
 import { Readiness } from './health/readiness';
 import { type FirstStart, prepareFirstStart } from './setup/first-start';
+import { startTraces } from './start-traces';
+import { warnOfConfiguration } from './warn-of-configuration';
 
 /** For the last calls of a drain to reach the ledger. */
 const SETTLE_TIMEOUT_MS = 5_000;
+/** For their spans to reach the collector; less where a drain may take less. */
+const FLUSH_TIMEOUT_MS = 5_000;
 
 /** A Weir that serves. */
 export interface RunningGateway {
@@ -73,6 +78,7 @@ export async function startGateway(configuration: Configuration, environment: No
 async function open(configuration: Configuration, environment: NodeJS.ProcessEnv, closers: Closers): Promise<FirstStart | null> {
   const logger = createLogger(configuration.log);
   closers.push(() => logger.closeDestination());
+  warnOfConfiguration(logger, configuration.warnings);
   const database = await openDatabase(configuration, logger, closers);
   const dataSource = await openDataSource(configuration, database.url, logger, closers);
   const parts = await makeParts(configuration, logger, dataSource, database.encryptionKeys, closers);
@@ -154,7 +160,15 @@ async function makeParts(
     installationSecret: encryptionKeys,
     demoPort: Number(new URL(demo.origin).port),
     readiness: new Readiness(['access', 'upstreams']),
+    traces: await openTracesOf(configuration, logger, metrics, closers),
   };
+}
+
+/** Closed after the drain: the spans of its calls are among those that are sent then. */
+async function openTracesOf(configuration: Configuration, logger: WeirLogger, metrics: Metrics, closers: Closers): Promise<Traces | null> {
+  const traces = await startTraces(configuration, logger, metrics);
+  if (traces !== null) closers.push(() => traces.close(Math.min(FLUSH_TIMEOUT_MS, configuration.shutdownTimeoutMs)));
+  return traces;
 }
 
 /** Fills the snapshots and keeps them at what the database says. */

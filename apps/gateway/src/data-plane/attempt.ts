@@ -13,6 +13,7 @@ import { type AttemptFailure, BUDGET_EXCEEDED, LEDGER_UNAVAILABLE, toFailure } f
 import { type AnswerStream, type StreamFault } from './exchange/answer-stream';
 import { openAnswerStream } from './exchange/open-answer-stream';
 import { readWholeAnswer } from './exchange/read-whole-answer';
+import { type ToldAnswer } from './exchange/told-answer';
 import { type PreparedCall } from './prepared-call';
 import { type RelayCall } from './relay-call';
 
@@ -45,6 +46,8 @@ type Phase = Exclude<AttemptPhase, 'answering'> | 'collecting' | 'streaming' | '
 export class Attempt implements TransportHandler {
   readonly provider: Provider;
   usage: UsageUnits | null = null;
+  /** What the upstream says of its answer; null where nobody wants to know it. */
+  told: ToldAnswer | null = null;
   /** The provider's own error, for a caller that speaks to its API as it is. */
   refusal: Answer | null = null;
   /** Nothing that would come now changes `usage`. */
@@ -242,6 +245,7 @@ export class Attempt implements TransportHandler {
         // But who asks whisper-1 for a stream is answered whole, as OpenAI documents it.
         if (this.call.facts.isStream && this.call.definition.answers !== 'text') return failed(toFailure('fault', status, 'did_not_stream'));
         this.usage = read.usage;
+        this.told = read.told;
         this.outputTextBytes = read.textBytes;
         return { kind: 'answered', answer: { httpStatus: status, headers: this.headers, contentType: read.contentType, body: read.body } };
     }
@@ -264,6 +268,7 @@ export class Attempt implements TransportHandler {
 
   private takeStreamUsage(stream: AnswerStream): void {
     this.usage = stream.usage;
+    this.told = stream.told ?? null;
     this.isUsageFinal = stream.isUsageFinal;
     this.outputTextBytes = stream.textBytes;
   }

@@ -29,6 +29,7 @@ export class DetachedCall extends RelayCall {
     if (!this.road.ledger.hasRoom()) throw new WeirError('ledger_unavailable', { retryAfterMs: LEDGER_RETRY_AFTER_MS });
     const meter = new CallMeter(this, caller, routes);
     this.meter = meter;
+    this.askedMs = this.monotonicMs();
     try {
       this.admission = await meter.admit(caller.organizationId, this.startedAtMs);
       requireAdmitted(this.admission);
@@ -59,5 +60,6 @@ export class DetachedCall extends RelayCall {
     const durationMs = this.monotonicMs() - this.startedMs;
     this.road.metrics.requestFinished(this.definition.operation, this.isClosed ? 499 : status, durationMs, null, this.isClosed ? 'aborted' : undefined);
     this.road.requestLog.finished(this, durationMs);
+    this.trace?.ended(durationMs);
   }
 }

@@ -23,6 +23,7 @@ import { type SpooledUpload } from './multipart/spool-upload';
 import { toReturnedHeaders } from './proxy/passed-headers';
 import { type RawExchange } from './proxy/raw-exchange';
 import { type Road } from './road';
+import { type CallTracing } from './traces/call-tracer';
 import { type AtTurnEnd, TurnEnd } from './turn-end';
 import { type Watched } from './watchdog';
 
@@ -65,6 +66,8 @@ export class RelayCall implements AtTurnEnd, Watched {
   bodyReadMs = 0;
   /** When the limits were asked; monotonic. */
   askedMs = 0;
+  /** How long they took; 0 where they answered at once. */
+  admissionMs = 0;
   /** Time that attempts waited for an upstream's head, in milliseconds. */
   upstreamWaitMs = 0;
   deadlineMs = Infinity;
@@ -91,6 +94,8 @@ export class RelayCall implements AtTurnEnd, Watched {
   /** What the last attempt used, for the log line. */
   usage: UsageUnits | null = null;
   costNanos: Nanos | null = null;
+  /** Null where there are no traces. */
+  readonly trace: CallTracing | null;
 
   private knownFacts: RequestFacts | null = null;
   private knownSpeech: CallerSpeech | null = null;
@@ -109,7 +114,12 @@ export class RelayCall implements AtTurnEnd, Watched {
     this.startedAtMs = road.clock.nowMs();
     this.startedMs = road.clock.monotonicMs();
     this.requestId = uuidV7(this.startedAtMs);
+    this.trace = road.traces === null ? null : road.traces.begin(this);
     response.on('close', () => this.onClose());
+  }
+
+  get wantsTold(): boolean {
+    return this.trace?.isSampled === true;
   }
 
   get facts(): RequestFacts {

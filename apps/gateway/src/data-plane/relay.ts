@@ -119,7 +119,10 @@ export class Relay {
   private takeAdmission(call: RelayCall, admission: Admission, wasWaitedFor: boolean): void {
     call.admission = admission;
     // In one process it waits only where a budget must be counted from the ledger first.
-    if (wasWaitedFor) this.road.metrics.limiterDecided(this.road.meter.isShared ? 'redis' : 'local', call.monotonicMs() - call.askedMs);
+    if (wasWaitedFor) {
+      call.admissionMs = call.monotonicMs() - call.askedMs;
+      this.road.metrics.limiterDecided(this.road.meter.isShared ? 'redis' : 'local', call.admissionMs);
+    }
     requireAdmitted(admission);
     if (call.isClosed) throw new WeirError('client_closed_request');
   }
@@ -173,6 +176,7 @@ export class Relay {
     const outcome = call.isClosed ? 'aborted' : call.isBroken ? 'failed' : undefined;
     this.road.metrics.requestFinished(call.definition.operation, status, durationMs, call.firstByteMs, outcome);
     this.road.requestLog.finished(call, durationMs);
+    call.trace?.ended(durationMs);
   }
 }
 

@@ -1,5 +1,6 @@
 import { scrubSecrets, type WeirLogger } from '@weir/platform';
 import { type RelayCall } from './relay-call';
+import { toShownCode } from './to-shown-code';
 
 /** Names come from admins and repeat: their JSON is made once. More different ones than this are not kept. */
 const MAX_KNOWN_NAMES = 1000;
@@ -25,7 +26,7 @@ export class RequestLog {
         `,"status":${call.isClosed ? 499 : call.status},"errorCode":${toCode(call.errorCode)},"attempts":${call.attempts}` +
         `,"durationMs":${toTenths(durationMs)},"firstByteMs":${call.firstByteMs === null ? 'null' : toTenths(call.firstByteMs)}` +
         `,"inputTokens":${usage === null ? 'null' : usage.inputTokens},"outputTokens":${usage === null ? 'null' : usage.outputTokens}` +
-        `,"costNanos":${call.costNanos},"msg":"request"}\n`,
+        `,"costNanos":${call.costNanos}${toTraceMember(call)},"msg":"request"}\n`,
     );
   }
 
@@ -55,10 +56,13 @@ function toId(id: string | undefined): string {
   return id === undefined ? 'null' : `"${id}"`;
 }
 
-/** A code may be the provider's: only what looks like one is shown. */
 function toCode(code: string | null): string {
-  if (code === null) return 'null';
-  return /^[\w.-]{1,64}$/.test(code) ? `"${scrubSecrets(code)}"` : '"other"';
+  return code === null ? 'null' : `"${toShownCode(code)}"`;
+}
+
+/** Under the name by which logs and traces find each other: https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/ */
+function toTraceMember({ trace }: RelayCall): string {
+  return trace === null ? '' : `,"trace_id":"${trace.traceId}"`;
 }
 
 function toTenths(ms: number): number {

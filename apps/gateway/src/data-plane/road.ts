@@ -13,6 +13,7 @@ import { type UploadFolder } from './multipart/upload-folder';
 import { type RequestLog } from './request-log';
 import { type RoutePrices } from './route-prices';
 import { type RouteTable } from './route-table';
+import { type CallTracer } from './traces/call-tracer';
 import { type Watchdog } from './watchdog';
 
 /** Nest hands out the road under this name. */
@@ -38,6 +39,8 @@ export interface Road {
   readonly transport: UpstreamTransport;
   readonly ledger: LedgerWriter;
   readonly metrics: Metrics;
+  /** Null where there are none. */
+  readonly traces: CallTracer | null;
   readonly latencies: UpstreamLatencies;
   readonly requestLog: RequestLog;
   readonly watchdog: Watchdog;

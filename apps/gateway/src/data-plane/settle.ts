@@ -84,6 +84,7 @@ function record(call: RelayCall, place: AttemptPlace, failure: AttemptFailure | 
   call.upstreamName = upstream.name;
   call.usage = usage;
   call.costNanos = charge.nanos;
+  call.trace?.attempted(place, failure, usage, charge.nanos);
 }
 
 /** One literal for every row, so that all of them have one shape: this is part of every request, twice. */

@@ -27,7 +27,8 @@ export function startAttempt(call: RelayCall, { place, prepared, body }: Planned
   call.deadlineMs = attempt.startedMs + (isStream ? Math.max(timeoutMs, bodyTimeoutMs) : timeoutMs);
   const method = call.raw === null ? 'POST' : (call.request.method ?? 'GET');
   const callHeaders = toCallHeaders(prepared, call.request, isStream);
-  const headers = isStreamed(body) ? withBodyHeaders(callHeaders, body) : callHeaders;
+  const bodyHeaders = isStreamed(body) ? withBodyHeaders(callHeaders, body) : callHeaders;
+  const headers = call.trace === null ? bodyHeaders : call.trace.toUpstreamHeaders(attempt, bodyHeaders);
   if (call.attempt === null) call.attempt = attempt;
   else call.hedge = attempt;
   watchdog.add(call);

@@ -1,5 +1,6 @@
 import { type UsageUnits } from '@weir/kernel';
 import { type CallerError } from './error-format';
+import { type ToldAnswer } from './told-answer';
 
 /** Why an upstream's stream cannot be passed on. */
 export type StreamFault =
@@ -20,6 +21,8 @@ export interface AnswerStream {
   readonly isUsageFinal: boolean;
   /** Bytes of language passed on, for an estimate where no usage comes. */
   readonly textBytes: number;
+  /** Null until it is known, and where nobody wants it. */
+  readonly told?: ToldAnswer | null;
   /** The caller has got the head. */
   readonly hasBegun: boolean;
   readonly fault: StreamFault | null;

@@ -3,6 +3,8 @@ import { type UsageUnits } from '@weir/kernel';
 import { JsonScanner, SseEventTooLargeError, SseReader, type SseSink } from '@weir/wire';
 import { type AnswerStream, type StreamFault, type StreamVerdict } from './answer-stream';
 import { type CallerError } from './error-format';
+import { readToldAnswer } from './read-told-answer';
+import { type ToldAnswer } from './told-answer';
 
 /** Base64 images and audio come in one line; anything longer than this is no event. */
 const MAX_EVENT_BYTES = 32 * 1024 * 1024;
@@ -19,6 +21,9 @@ export abstract class EventRelay implements AnswerStream, SseSink {
   textBytes = 0;
   hasBegun = false;
   fault: StreamFault | null = null;
+  told: ToldAnswer | null = null;
+  /** What the upstream says of its answer is to be read. */
+  wantsTold = false;
 
   /** The stream has ended as it should. */
   protected isDone = false;
@@ -75,7 +80,10 @@ export abstract class EventRelay implements AnswerStream, SseSink {
 
   /** Whether the event's data is JSON; if not, that is the stream's fault. */
   protected scan(bytes: Buffer, dataStart: number, dataEnd: number): boolean {
-    if (scanner.scan(bytes, dataStart, dataEnd, LENIENT)) return true;
+    if (scanner.scan(bytes, dataStart, dataEnd, LENIENT)) {
+      if (this.wantsTold && this.told === null) this.told = readToldAnswer(scanner);
+      return true;
+    }
     this.fault = { reason: 'invalid_json' };
     return false;
   }

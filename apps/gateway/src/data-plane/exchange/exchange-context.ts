@@ -12,4 +12,6 @@ export interface ExchangeContext {
   readonly speech: CallerSpeech;
   /** A provider's own API, which passes as it is: what its answer is read in, or null where nobody knows. */
   readonly raw: { readonly format: WireFormat | null } | null;
+  /** Somebody wants to know what the upstream says of its answer; where nobody does, it is not read. */
+  readonly wantsTold: boolean;
 }

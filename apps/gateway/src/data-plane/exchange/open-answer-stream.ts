@@ -33,5 +33,7 @@ function openEventStream(call: ExchangeContext, upstreamFormat: WireFormat, begi
     const reader = UPSTREAM_DIALECTS[upstreamFormat]?.openReader(call.speech);
     return reader === undefined ? null : new TranslatedRelay(response, begin, reader, CALLER_DIALECTS[facts.format].openWriter(call.speech));
   }
-  return openPassingRelay(facts.format, facts.wantsStreamUsage, response, begin);
+  const relay = openPassingRelay(facts.format, facts.wantsStreamUsage, response, begin);
+  relay.wantsTold = call.wantsTold;
+  return relay;
 }

@@ -62,7 +62,11 @@ export class TranslatedRelay extends EventRelay {
 
   private take(event: ConversationEvent): void {
     if (event.type === 'usage') this.usage = event.usage;
-    else if (event.type === 'stop') this.isUsageFinal = this.usage !== null;
+    else if (event.type === 'start') this.told = { id: event.id, model: event.model, stopReason: null };
+    else if (event.type === 'stop') {
+      this.isUsageFinal = this.usage !== null;
+      if (this.told !== null) this.told = { ...this.told, stopReason: event.reason };
+    }
     else if (event.type === 'end') this.isDone = true;
     else if (event.type === 'part_delta') {
       if (event.delta.type === 'text') this.textBytes += Buffer.byteLength(event.delta.text);

@@ -8,6 +8,8 @@ const KEPT_BACK = new Set([
   'host', 'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade',
   'content-length', 'expect', 'authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie', 'accept-encoding', 'idempotency-key',
   'openai-organization', 'openai-project', 'forwarded', 'via', 'x-real-ip', 'x-request-id', 'x-goog-user-project', 'origin', 'referer',
+  // Whose calls belong together is not the provider's business; servers of one's own are told by Weir itself.
+  'traceparent', 'tracestate', 'baggage',
   // They would make another request, or another answer, of it than the one that was allowed.
   'x-http-method-override', 'x-http-method', 'x-method-override', 'x-original-url', 'x-rewrite-url', 'x-goog-fieldmask',
   'client-ip', 'true-client-ip', 'x-client-ip', 'x-auth-token', 'ocp-apim-subscription-key', 'x-goog-iam-authorization-token',
