@@ -1,9 +1,14 @@
 /**
  * What a request and a stream's chunk cost in processor time: Weir with key check, limits in Redis
  * and usage rows in PostgreSQL, without and with log lines, without any limit and with every kind of
- * limit and a budget, beside the bare Node proxy and nginx, in turn, in one run. Processor time is the operating system's account of each process; only the ratios of
- * one run mean anything. Needs Linux; measures nginx where it is installed.
- * Environment: ROUNDS (5), REQUESTS (10000), WARM_UP_REQUESTS (60000), RATE (2000), CONNECTIONS (64,256), STREAMS (64), and WEIR_NODE_FLAGS in place of those of `npm start`.
+ * limit and a budget, beside the bare Node proxy and nginx, in turn, in one run. Processor time is the
+ * operating system's account of each process; only the ratios of one run mean anything. Needs Linux;
+ * measures nginx where it is installed.
+ *
+ * Environment: ROUNDS (5), REQUESTS (10000), WARM_UP_REQUESTS (60000), RATE (2000; 0 leaves that load
+ * out), CONNECTIONS (64,256), STREAMS (64; 0 leaves them out), WEIR_NODE_FLAGS in place of those of
+ * `npm start`, BASE (another checkout that is built: each Weir runs from it as well), and ONLY (of the
+ * Weirs those with such names, with commas between).
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,6 +29,8 @@ const CONNECTIONS = (process.env.CONNECTIONS ?? '64,256').split(',').map(Number)
 /** Requests a second in the paced run: what every contestant reaches with ease. */
 const RATE = Number(process.env.RATE ?? 2000);
 const STREAMS = Number(process.env.STREAMS ?? 64);
+const { BASE } = process.env;
+const ONLY = process.env.ONLY?.split(',').map((name) => name.trim()) ?? null;
 const STREAM_CHUNKS = 100;
 const STREAM_GAP_MS = 10;
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
@@ -67,13 +74,13 @@ async function main(): Promise<void> {
     for (const contestant of contestants) await runLoad({ ...toLoad(contestant, false), connections: CONNECTIONS[0], requests: WARM_UP_REQUESTS, rate: null });
     const saturated = new Map<number, Measurement>();
     for (const connections of CONNECTIONS) saturated.set(connections, await single(connections, null, `a request, ${connections} connections`));
-    const paced = await single(CONNECTIONS[0], RATE, 'a request, paced');
-    const chunk = await measure(contestants, "a stream's event", (contestant) => ({
+    const paced = RATE === 0 ? null : await single(CONNECTIONS[0], RATE, 'a request, paced');
+    const chunk = STREAMS === 0 ? null : await measure(contestants, "a stream's event", (contestant) => ({
       ...toLoad(contestant, true), connections: STREAMS, requests: STREAMS * 3, rate: STREAMS * 20,
     }), (result) => result.events);
     for (const [connections, measurement] of saturated) print(`a request (600 bytes in, 700 out), ${connections} connections that never rest`, measurement);
-    print(`a request (600 bytes in, 700 out), ${RATE} a second`, paced);
-    print(`a stream's event (${STREAM_CHUNKS} a stream, one each ${STREAM_GAP_MS} ms, ${STREAMS} streams at once)`, chunk);
+    if (paced !== null) print(`a request (600 bytes in, 700 out), ${RATE} a second`, paced);
+    if (chunk !== null) print(`a stream's event (${STREAM_CHUNKS} a stream, one each ${STREAM_GAP_MS} ms, ${STREAMS} streams at once)`, chunk);
   } finally {
     for (const stop of stops.reverse()) await stop();
   }
@@ -88,7 +95,10 @@ async function start(stops: (() => unknown)[]): Promise<Contestant[]> {
   const upstreamUrl = `http://127.0.0.1:${upstream.port}`;
   const bare = await startChild(stops, 'bare-proxy.js', { UPSTREAM: upstreamUrl });
   const contestants: Contestant[] = [{ name: 'bare node proxy', port: bare.port, headers: { authorization: 'Bearer sk-upstream' }, pids: () => [bare.pid] }];
-  for (const setup of WEIRS) contestants.push(await startWeir(stops, upstreamUrl, setup));
+  for (const setup of WEIRS.filter(({ name }) => ONLY === null || ONLY.includes(name))) {
+    contestants.push(await startWeir(stops, upstreamUrl, setup));
+    if (BASE !== undefined) contestants.push(await startWeir(stops, upstreamUrl, { ...setup, name: `base: ${setup.name}` }, BASE));
+  }
   const nginx = await startNginx(stops, upstream.port);
   if (nginx !== null) contestants.push(nginx);
   else console.log('nginx is not installed: left out');
@@ -109,22 +119,22 @@ const REQUESTS_ONLY = { rpm: AMPLE, rpd: AMPLE };
 
 const WEIRS: readonly WeirSetup[] = [
   { name: 'weir', logLevel: 'warn', limits: REQUESTS_ONLY, budgets: [] },
-  { name: 'weir, with log lines', logLevel: 'info', limits: REQUESTS_ONLY, budgets: [] },
-  { name: 'weir, no limits', logLevel: 'warn', limits: { rpm: 0, rpd: 0 }, budgets: [] },
+  { name: 'weir with log lines', logLevel: 'info', limits: REQUESTS_ONLY, budgets: [] },
+  { name: 'weir without limits', logLevel: 'warn', limits: { rpm: 0, rpd: 0 }, budgets: [] },
   {
-    name: 'weir, every limit',
+    name: 'weir with every limit',
     logLevel: 'warn',
     limits: { ...REQUESTS_ONLY, tpm: AMPLE, concurrency: 100_000 },
     budgets: [{ amount_usd: 4_000_000, period: 'month' }],
   },
 ];
 
-async function startWeir(stops: (() => unknown)[], upstreamUrl: string, { name, logLevel, limits, budgets }: WeirSetup): Promise<Contestant> {
+async function startWeir(stops: (() => unknown)[], upstreamUrl: string, { name, logLevel, limits, budgets }: WeirSetup, programFolder?: string): Promise<Contestant> {
   const postgres = await startPrivatePostgres({ migrated: true });
   stops.push(() => postgres.destroy());
   const redis = await startPrivateRedis();
   stops.push(() => redis.stop());
-  const weir = await Weir.start({ databaseUrl: postgres.url, redisUrl: redis.url, environment: { LOG_LEVEL: logLevel }, nodeFlags: process.env.WEIR_NODE_FLAGS?.split(' ') });
+  const weir = await Weir.start({ databaseUrl: postgres.url, redisUrl: redis.url, environment: { LOG_LEVEL: logLevel }, nodeFlags: process.env.WEIR_NODE_FLAGS?.split(' '), programFolder });
   stops.push(() => weir.stop());
   const upstream = await addUpstream(weir, { name: 'bench', baseUrl: `${upstreamUrl}/v1`, secrets: ['sk-upstream'] });
   await addModel(weir, 'bench', [upstream.id], { price: { input_per_million_usd: 1, output_per_million_usd: 4 } });
@@ -214,7 +224,7 @@ function print(title: string, measurement: Measurement): void {
   console.log(`\nProcessor time of ${title}`);
   for (const [name, values] of measurement) {
     const ratios = values.map((value, round) => value / baseline[round]);
-    console.log(`  ${name.padEnd(20)} ${median(values).toFixed(1).padStart(7)} µs   ${median(ratios).toFixed(2)} × bare (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`);
+    console.log(`  ${name.padEnd(28)} ${median(values).toFixed(1).padStart(7)} µs   ${median(ratios).toFixed(2)} × bare (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`);
   }
 }
 
