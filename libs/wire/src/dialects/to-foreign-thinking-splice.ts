@@ -11,16 +11,23 @@ type Members = Readonly<Record<string, unknown>>;
 /** What a dialect calls the conversation, what in its bytes hints at other providers' thinking, and what is left of a message without that. */
 interface DialectRule {
   readonly member: string;
-  readonly hints: readonly string[];
+  /** How all hints begin; null where they have nothing in common. Most bodies are told apart by it. */
+  readonly beginning: Buffer | null;
+  readonly hints: readonly Buffer[];
   /** Null: nothing is left. */
   readonly clean: (message: Members) => Members | null;
 }
 
 const RULES: Readonly<Record<Dialect, DialectRule>> = {
-  anthropic: { member: 'messages', hints: ['"gemini.', '"signature":""', '"signature": ""'], clean: cleanAnthropic },
-  gemini: { member: 'contents', hints: ['"eyJ3ZWlyIj'], clean: cleanGemini },
-  'openai-chat': { member: 'messages', hints: ['"reasoning_details"', '"reasoning_content"', '"reasoning":', '"reasoning" :'], clean: cleanChat },
-  'openai-responses': { member: 'input', hints: ['"weir.'], clean: (item) => (isWeirsReasoning(item) ? null : item) },
+  anthropic: { member: 'messages', beginning: null, hints: toBytes('"gemini.', '"signature":""', '"signature": ""'), clean: cleanAnthropic },
+  gemini: { member: 'contents', beginning: null, hints: toBytes('"eyJ3ZWlyIj'), clean: cleanGemini },
+  'openai-chat': {
+    member: 'messages',
+    beginning: Buffer.from('"reasoning'),
+    hints: toBytes('"reasoning_details"', '"reasoning_content"', '"reasoning":', '"reasoning" :'),
+    clean: cleanChat,
+  },
+  'openai-responses': { member: 'input', beginning: null, hints: toBytes('"weir.'), clean: (item) => (isWeirsReasoning(item) ? null : item) },
 };
 
 const THINKING_MEMBERS: readonly string[] = ['reasoning', 'reasoning_content', 'reasoning_details'];
@@ -38,7 +45,9 @@ const scanner = new JsonScanner();
  * @returns what is to be written over the body; null where nothing is, as nearly always
  */
 export function toForeignThinkingSplice(dialect: Dialect, body: Buffer): Splice | null {
-  const { member: name, hints, clean } = RULES[dialect];
+  const { member: name, beginning, hints, clean } = RULES[dialect];
+  // Every body that passes is looked through.
+  if (beginning !== null && !body.includes(beginning)) return null;
   if (!hints.some((hint) => body.includes(hint)) || !scanner.scan(body, 0, body.length, LENIENT)) return null;
   const member = scanner.findMember(name);
   if (member === -1) return null;
@@ -48,6 +57,11 @@ export function toForeignThinkingSplice(dialect: Dialect, body: Buffer): Splice 
   const cleaned = messages.flatMap((message: unknown) => (isJsonObject(message) ? (clean(message) ?? []) : [message]));
   const isSame = cleaned.length === messages.length && cleaned.every((message, index) => message === messages[index]);
   return isSame ? null : { start, end, text: JSON.stringify(cleaned) };
+}
+
+/** A text would be made bytes anew for each body. */
+function toBytes(...texts: readonly string[]): readonly Buffer[] {
+  return texts.map((text) => Buffer.from(text));
 }
 
 function cleanAnthropic(message: Members): Members | null {
