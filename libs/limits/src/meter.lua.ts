@@ -6,9 +6,10 @@ import { WINDOW_LUA } from './window.lua';
  * The script of the meter, as a text in TypeScript because the build copies nothing else. It does a
  * batch of operations in the order in which they were asked, each all or nothing.
  *
- * KEYS     the keys of the operations, in their order and, within one, in that of its controls
+ * KEYS     the keys of the operations, within one in the order of its controls; those of several that
+ *          touch the same are said once
  * ARGV[1]  '' for the clock of Redis, or the time in milliseconds (tests move it)
- * ARGV[2…] one text an operation, of words:
+ * ARGV[2…] one text an operation, of words, of which the first is the place of its first key, from 1:
  *            admit|peek <id> <requests> <tokens> <least> <most> <controls>
  *            settle <id> <tokens> <estimated> <nanos> <n> <n buckets, one a token window> <controls>
  *            extend <id> <nanos> <controls>
@@ -19,7 +20,7 @@ import { WINDOW_LUA } from './window.lua';
  *            list <new mark> <control>
  *            read <controls>
  *            window <n> <n numbers: age, amount, age, amount, …> <control>
- *            =  what the text before asks once more, of the same keys, which are not said again
+ *            =  what the text before asks once more, of the same keys; without a place
  *          and each control is `kind limit detail`: 1 a window of requests, 2 of tokens (the detail
  *          is the width of a bucket), 3 a lease (0), 4 a budget (when its keys expire; 0 never).
  *
@@ -197,8 +198,10 @@ for i = 2, #ARGV do
   if ARGV[i] == '=' then
     next_key = own_key
   else
-    words, own_key = {}, next_key
-    for word in string.gmatch(ARGV[i], '%S+') do words[#words + 1] = word end
+    local next_word = string.gmatch(ARGV[i], '%S+')
+    own_key = tonumber(next_word())
+    next_key, words = own_key, {}
+    for word in next_word do words[#words + 1] = word end
   end
   local operation = operations[words[1]]
   local first = operation[1] + 1

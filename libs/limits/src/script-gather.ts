@@ -110,12 +110,18 @@ export class ScriptGather {
   #run(batch: readonly AnyCall[]): Promise<unknown> {
     const { redis, scriptNowMs } = this.#options;
     const words: string[] = [];
-    for (let index = 0; index < batch.length; index++) {
-      if (!isRepeated(batch, index)) for (const key of batch[index].keys) words.push(key);
+    const places = new Map<readonly string[], number>();
+    for (const { keys } of batch) {
+      if (places.has(keys)) continue;
+      places.set(keys, words.length + 1);
+      for (const key of keys) words.push(key);
     }
     const keyCount = words.length;
     words.push(scriptNowMs === undefined ? '' : String(scriptNowMs()));
-    for (let index = 0; index < batch.length; index++) words.push(isRepeated(batch, index) ? AS_BEFORE : batch[index].text);
+    for (let index = 0; index < batch.length; index++) {
+      const { keys, text } = batch[index];
+      words.push(isRepeated(batch, index) ? AS_BEFORE : `${places.get(keys)} ${text}`);
+    }
     return redis.evalsha(METER_SHA, keyCount, ...words).catch((error: unknown) => {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
       return redis.eval(METER_LUA, keyCount, ...words);
