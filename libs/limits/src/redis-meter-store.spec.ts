@@ -196,7 +196,7 @@ describe('RedisMeterStore on the wire', () => {
       expect(await ended).toEqual([]);
       expect(evalsha).toHaveBeenCalledTimes(1);
       const alone = store.settle(other, { tokens: 0, nanos: 0 });
-      jest.advanceTimersByTime(2);
+      jest.advanceTimersByTime(4);
       expect(await alone).toEqual([]);
       expect(evalsha).toHaveBeenCalledTimes(2);
     } finally {

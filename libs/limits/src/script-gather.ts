@@ -1,3 +1,4 @@
+import { TurnGather } from '@weir/platform';
 import { createHash } from 'node:crypto';
 import { METER_LUA } from './meter.lua';
 import { type RedisClient } from './redis-client';
@@ -8,8 +9,8 @@ export const METER_SHA = createHash('sha1').update(METER_LUA).digest('hex');
 
 /** Longer batches would hold up Redis for everybody else. */
 const LARGEST_BATCH = 64;
-/** What nobody waits for goes along with what somebody does; alone, after so long. */
-const LONGEST_WAIT_FOR_COMPANY_MS = 2;
+/** What nobody waits for goes along with what somebody does; alone, after so long. Until then what it gives back is not there for other processes. */
+const LONGEST_WAIT_FOR_COMPANY_MS = 4;
 /** In place of a text: the same again, of the same keys (see meter.lua.ts). */
 const AS_BEFORE = '=';
 
@@ -38,8 +39,8 @@ export interface ScriptGatherOptions {
 export class ScriptGather {
   readonly #options: ScriptGatherOptions;
   #waiting: AnyCall[] = [];
-  #isFlushing = false;
   #companyTimer: NodeJS.Timeout | null = null;
+  readonly #turn = new TurnGather(() => this.#flush());
   readonly #flushSoon = (): void => this.#flush();
 
   constructor(options: ScriptGatherOptions) {
@@ -50,7 +51,7 @@ export class ScriptGather {
     return new Promise((resolve) => {
       call.resolve = resolve;
       this.#waiting.push(call);
-      if (!this.#isFlushing) this.#schedule(call.canWait);
+      this.#schedule(call.canWait);
     });
   }
 
@@ -59,15 +60,12 @@ export class ScriptGather {
       this.#companyTimer ??= setTimeout(this.#flushSoon, LONGEST_WAIT_FOR_COMPANY_MS);
       return;
     }
-    this.#isFlushing = true;
-    // After the poll phase: by then every socket that had a request ready has been read.
-    setImmediate(this.#flushSoon);
+    this.#turn.note();
   }
 
   #flush(): void {
     const waiting = this.#recorded(this.#waiting);
     this.#waiting = [];
-    this.#isFlushing = false;
     if (this.#companyTimer !== null) clearTimeout(this.#companyTimer);
     this.#companyTimer = null;
     for (const group of this.#options.redis.isCluster ? byOrganization(waiting) : [waiting]) {

@@ -8,6 +8,7 @@ export * from './embedded-postgres/embedded-postgres';
 export * from './secret-file';
 export * from './tethered-process';
 export * from './tokens';
+export * from './turn-gather';
 export * from './metrics/metrics';
 export * from './redis';
 export * from './traces/open-traces';
