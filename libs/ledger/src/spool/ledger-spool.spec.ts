@@ -141,6 +141,32 @@ describe('LedgerWriter and its spool', () => {
     expect(readSpool().split('\n').map((line) => line.slice(9, 10)).join('')).toBe(`${'F'.repeat(20)}R`);
   });
 
+  it('writes a release with what comes next, or soon by itself', async () => {
+    const writer = createWriter();
+    const [first, second] = [toExampleRecord(), toExampleRecord()];
+    for (const record of [first, second]) writer.hold(toHold(record));
+    await toTurnEnd();
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'Date', 'performance', 'hrtime', 'setInterval', 'clearInterval'] });
+    try {
+      const writes = jest.spyOn(fs, 'writeSync');
+      writer.releaseHold(first.requestId);
+      await toTurnEnd();
+      expect(writes).not.toHaveBeenCalled();
+      writer.intent(toIntent(second), () => undefined);
+      await toTurnEnd();
+      expect(writes).toHaveBeenCalledTimes(1);
+      expect(readSpool()).toContain(`R["${first.requestId}"]`);
+      writer.append(second);
+      await toTurnEnd();
+      writer.releaseHold(second.requestId);
+      jest.advanceTimersByTime(20);
+      expect(readSpool()).toContain(`R["${second.requestId}"]`);
+      expect(writes).toHaveBeenCalledTimes(3);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   it('has the disk keep an intent before its attempt departs, when it is told to wait for that', async () => {
     const writer = createWriter({ spoolFsyncMs: 0 });
     const syncs = jest.spyOn(fs, 'fdatasyncSync');

@@ -6,6 +6,9 @@ import { type HoldRecord, type OpenCalls, toHoldBody, toHoldText } from './open-
 import { type SegmentLog, type SpoolPosition } from './segment-log';
 import { toSpoolLine } from './spool-record';
 
+/** A release goes along with the next write, or after so long: whoever reads the spool without it settles its call once more, which changes nothing. */
+const LONGEST_RELEASE_WAIT_MS = 20;
+
 /** Called once, at the end of a turn of the event loop: with null when the intent is written, else nothing may be sent. Must not throw: others depart after it. */
 export type Depart = (error: Error | null) => void;
 
@@ -62,6 +65,7 @@ export class SpoolWriter {
   readonly #unwrittenHolds = new Map<string, string>();
   #departures: { readonly depart: Depart; readonly error: Error | null }[] = [];
   #isTurnPlanned = false;
+  #releaseTimer: NodeJS.Timeout | null = null;
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options;
@@ -89,7 +93,7 @@ export class SpoolWriter {
   release(requestId: string): void {
     this.#unwrittenHolds.delete(requestId);
     this.#releases.push(requestId);
-    this.#planTurn();
+    this.#releaseTimer ??= setTimeout(this.#writeReleases, LONGEST_RELEASE_WAIT_MS).unref();
   }
 
   /** @returns whether everything that was handed over is written. */
@@ -121,6 +125,11 @@ export class SpoolWriter {
     this.#isTurnPlanned = true;
     setImmediate(this.#endTurn);
   }
+
+  readonly #writeReleases = (): void => {
+    this.#releaseTimer = null;
+    this.#write();
+  };
 
   readonly #endTurn = (): void => {
     this.#isTurnPlanned = false;
