@@ -12,6 +12,7 @@ export * from './local-meter-store';
 export * from './meter';
 export * from './meter-store';
 export * from './rate-limit-headers';
+export { type RecoveredCall } from './recovered-calls';
 export * from './redis-meter-store';
 export * from './to-limit-plan';
 export * from './to-refusal';

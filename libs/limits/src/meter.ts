@@ -6,17 +6,15 @@ import { type BudgetSource } from './budget-source';
 import { fillDayWindows, type WindowSource } from './day-windows';
 import { EpochWatch } from './epoch-watch';
 import { GrantKeeper, hasBudget } from './grant-keeper';
-import { toCounterPlan } from './to-counter-plan';
 import { LocalMeterStore } from './local-meter-store';
 import { type Admission, type BudgetLimit, type BudgetState, type Demand, type Grant, type LimitPlan, type MeterStore, type Settlement, type Unseeded } from './meter-store';
+import { type RecoveredCall, RecoveredCalls } from './recovered-calls';
 import { type EpochBeat, type SharedStore } from './shared-store';
 import { LONGEST_ADMISSION_MS } from './longest-admission';
 import { systemTimers, type Timers } from './timers';
 import { DEFAULT_POLICIES, findRefusing, LimitShares, toUnavailable, type WithoutRedisPolicies } from './without-redis';
 
 const BEAT_EVERY_MS = 1_000;
-/** Of a process's clock against that of Redis. In the first three seconds of an epoch no hold is made, so nothing is mistaken. */
-const LARGEST_SKEW_MS = 1_500;
 const RECONCILE_EVERY_MS = 60_000;
 
 const UNLIMITED: Admission = Object.freeze({ admitted: true, states: Object.freeze([]), grant: null });
@@ -47,18 +45,6 @@ export interface MeterOptions {
   readonly timers?: Timers;
 }
 
-/** A call of a process that is no more, as its spool tells of it. */
-export interface RecoveredCall {
-  readonly requestId: string;
-  readonly organizationId: string;
-  /** The keys of the budgets' counters in which it has a hold. */
-  readonly counters: readonly string[];
-  /** What it cost, or is charged at. */
-  readonly chargedNanos: Nanos;
-  /** When its hold was made, by its process's clock: whether that can still be there. Absent: it can. */
-  readonly heldAtMs?: number;
-}
-
 /** All limits of a plan as they are now; nothing was taken. */
 export interface PlanUse {
   readonly admission: Admission;
@@ -85,8 +71,7 @@ export class Meter {
   readonly #localSeeder: BudgetSeeder;
   readonly #seeder: BudgetSeeder;
   readonly #reconciliation: BudgetReconciliation | null;
-  readonly #recoveries = new Map<string, Promise<void>>();
-  #unsettledRecoveries: (() => void)[] = [];
+  readonly #recovered: RecoveredCalls;
   #isOutage = false;
   #outages = 0;
   #cancelBeat: () => void = () => undefined;
@@ -119,6 +104,7 @@ export class Meter {
       onBudget: options.onBudget,
       onPlanUsed: (plan) => this.#reconciliation?.noteUse(plan),
     });
+    this.#recovered = new RecoveredCalls({ clock, queue: this.#keeper.queue, epoch: this.#epoch });
     this.#reconciledMs = clock.monotonicMs();
     shared?.onAvailability((available) => this.#onAvailability(available));
     this.#beat();
@@ -181,17 +167,7 @@ export class Meter {
    * @returns when its record may go: when the counters know, or have its hold again in this process. May be asked again for the same call, also by another process.
    */
   settleRecovered(call: RecoveredCall): Promise<void> {
-    let recovery = this.#recoveries.get(call.requestId);
-    if (recovery === undefined) {
-      recovery = new Promise((resolve) => {
-        // Whether the hold can be there is known with the first beat.
-        if (this.#epoch?.epochMs === null) this.#unsettledRecoveries.push(() => this.#settleRecovered(call, resolve));
-        else this.#settleRecovered(call, resolve);
-      });
-      this.#recoveries.set(call.requestId, recovery);
-      void recovery.finally(() => this.#recoveries.delete(call.requestId));
-    }
-    return recovery;
+    return this.#recovered.settle(call);
   }
 
   /** How long the oldest settlement has been waiting for the store; 0 when none is. */
@@ -385,37 +361,12 @@ export class Meter {
 
   #onEpoch(beat: EpochBeat, isFirst: boolean): void {
     if (!isFirst) this.#keeper.noteLoss();
-    for (const settle of this.#unsettledRecoveries.splice(0)) settle();
+    this.#recovered.noteEpoch();
     const source = this.#options.windowSource ?? null;
     if (beat.began && source !== null) {
       // Best effort: windows that stay empty give a caller more than he has, for a day at most.
       fillDayWindows(this.#store, source, this.#clock, this.#clock.nowMs()).catch(() => undefined);
     }
-  }
-
-  #settleRecovered({ requestId, organizationId, counters, chargedNanos, heldAtMs }: RecoveredCall, onDone: () => void): void {
-    const plan = toKnownCounters(organizationId, counters);
-    if (plan === null) return onDone();
-    const grant: Grant = { plan, requestId, tokens: 0, buckets: plan.limits.map(() => 0), heldNanos: chargedNanos };
-    const isLost = this.#epoch === null || (heldAtMs !== undefined && heldAtMs < (this.#epoch.epochMs ?? 0) + LARGEST_SKEW_MS);
-    this.#keeper.queue.push(grant, { tokens: 0, nanos: chargedNanos }, {
-      needsRestore: isLost && chargedNanos > 0,
-      // Nothing was sent for it, so perhaps its admission was never answered, and is done late.
-      uncertainSinceMs: this.#epoch !== null && chargedNanos === 0 ? this.#clock.monotonicMs() : -Infinity,
-      isSilent: true,
-      onDone,
-    });
-    // Counters of one's own are counted anew from the ledger after the next crash: nothing more needs to be kept of it.
-    if (this.shared === null) onDone();
-  }
-}
-
-/** Null for counters that this version does not know: the ledger has the row, and the reconciliation brings it in. */
-function toKnownCounters(organizationId: string, counters: readonly string[]): LimitPlan | null {
-  try {
-    return toCounterPlan(organizationId, counters);
-  } catch {
-    return null;
   }
 }
 
