@@ -1,10 +1,11 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Caller } from '@weir/access';
-import { type Nanos, toUsdString, type UsageUnits, uuidV7, type WeirError } from '@weir/kernel';
-import { type Admission, pushRateLimitHeaders, toLimitTrace } from '@weir/limits';
+import { type Nanos, type UsageUnits, uuidV7, type WeirError } from '@weir/kernel';
+import { type Admission, toLimitTrace } from '@weir/limits';
 import { type Candidate, type ModelRoute, type QueueTicket } from '@weir/upstreams';
 import { type OpenAiError, toOpenAiError, type WireFormat } from '@weir/wire';
 import { type OperationDefinition } from '../operations';
+import { pushAttemptHeaders, pushCallHeaders, pushRequestHeaders, toAnswerHeaders, toErrorHeaders } from './answer-headers';
 import { type Answer, type Attempt, type AttemptResult } from './attempt';
 import { type AttemptFailure } from './attempt-failure';
 import { BodyReader } from './body-reader';
@@ -18,7 +19,7 @@ import { type AnswerStream } from './exchange/answer-stream';
 import { CallerSpeech } from './exchange/caller-speech';
 import { toErrorAnswer } from './exchange/error-format';
 import { type RequestFacts } from './facts/request-facts';
-import { type PreparedCall, toHeaderName } from './prepared-call';
+import { type PreparedCall } from './prepared-call';
 import { type SpooledUpload } from './multipart/spool-upload';
 import { toReturnedHeaders } from './proxy/passed-headers';
 import { type RawExchange } from './proxy/raw-exchange';
@@ -28,7 +29,6 @@ import { type AtTurnEnd, TurnEnd } from './turn-end';
 import { type Watched } from './watchdog';
 
 const STREAM_HEADERS = ['cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no'];
-const PROCESSING_MS = /^\d{1,9}(\.\d{1,9})?$/;
 
 /**
  * Answers go out when the turn ends, or one of the next while they bring more: behind the write that has
@@ -182,12 +182,7 @@ export class RelayCall implements AtTurnEnd, Watched {
   }
 
   sendAnswer(answer: Answer, attempt: Attempt, costNanos: Nanos | null): void {
-    const headers = ['content-type', answer.contentType, 'content-length', String(answer.body.length)];
-    this.addHeaders(headers, attempt.candidate);
-    const processing = answer.headers['openai-processing-ms'];
-    // Whatever an upstream writes there: only a number of milliseconds is passed on.
-    if (typeof processing === 'string' && PROCESSING_MS.test(processing)) headers.push('openai-processing-ms', processing);
-    if (costNanos !== null) headers.push('x-weir-cost-usd', toUsdString(costNanos));
+    const headers = toAnswerHeaders(this, answer, attempt.candidate, costNanos);
     this.noteHead(answer.httpStatus);
     this.ready = { headers, body: answer.body };
     // A capture is told at once how the request ended, and must have seen the answer by then.
@@ -216,8 +211,7 @@ export class RelayCall implements AtTurnEnd, Watched {
   /** An answer that Weir itself makes. */
   sendJson(body: Buffer): void {
     const headers = ['content-type', 'application/json', 'content-length', String(body.length)];
-    this.addRequestId(headers);
-    if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
+    pushRequestHeaders(headers, this);
     this.writeHead(200, headers);
     endWith(this.response, body);
   }
@@ -227,7 +221,7 @@ export class RelayCall implements AtTurnEnd, Watched {
     this.upstreamWaitMs += this.monotonicMs() - attempt.startedMs;
     this.response.on('drain', () => this.onCallerReads());
     const headers = ['content-type', contentType, ...STREAM_HEADERS];
-    this.addHeaders(headers, attempt.candidate);
+    pushCallHeaders(headers, this, attempt.candidate);
     this.writeHead(200, headers);
     this.deadlineMs = Infinity;
   }
@@ -237,7 +231,7 @@ export class RelayCall implements AtTurnEnd, Watched {
     this.upstreamWaitMs += this.monotonicMs() - attempt.startedMs;
     this.response.on('drain', () => this.onCallerReads());
     const headers = toReturnedHeaders(upstreamHeaders);
-    this.addHeaders(headers, attempt.candidate);
+    pushCallHeaders(headers, this, attempt.candidate);
     // An answer that does not wait for the whole request: what is left of that has no reader.
     if (hasBodyToCome(this.request)) headers.push('connection', 'close');
     this.writeHead(status, headers);
@@ -249,7 +243,7 @@ export class RelayCall implements AtTurnEnd, Watched {
     this.errorCode = 'provider_error';
     if (this.isClosed || this.response.headersSent) return;
     const headers = toReturnedHeaders({ ...upstreamHeaders, 'content-length': String(body.length) });
-    this.addHeaders(headers, candidate);
+    pushCallHeaders(headers, this, candidate);
     this.sendWhole(httpStatus, headers, body);
   }
 
@@ -280,13 +274,7 @@ export class RelayCall implements AtTurnEnd, Watched {
 
   sendError(error: WeirError): void {
     this.errorCode = error.code;
-    const headers: string[] = [];
-    if (error.retryAfterMs !== null) {
-      headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)), 'retry-after-ms', String(Math.ceil(error.retryAfterMs)));
-    }
-    if (!error.row.retryHelps) headers.push('x-should-retry', 'false');
-    if (this.upstreamName !== null) headers.push('x-weir-upstream', toHeaderName(this.upstreamName), 'x-weir-attempts', String(this.attempts));
-    this.sendErrorBody(error.status, this.withDecision(toOpenAiError(error)), headers, error.retryAfterMs);
+    this.sendErrorBody(error.status, this.withDecision(toOpenAiError(error)), toErrorHeaders(this, error), error.retryAfterMs);
   }
 
   /** Who is refused by a limit is told of all of them: which refused, what remains, when it frees. */
@@ -299,7 +287,7 @@ export class RelayCall implements AtTurnEnd, Watched {
   sendProviderError(status: number, error: OpenAiError, candidate: Candidate): void {
     this.errorCode = error.code ?? error.type;
     const headers: string[] = [];
-    this.addAttemptHeaders(headers, candidate);
+    pushAttemptHeaders(headers, this, candidate);
     this.sendErrorBody(status, error, headers, null);
   }
 
@@ -318,8 +306,7 @@ export class RelayCall implements AtTurnEnd, Watched {
     }
     const body = toErrorAnswer(this.errorFormat, { error, status, requestId: this.requestId, retryAfterMs });
     headers.push('content-type', 'application/json', 'content-length', String(body.length));
-    this.addRequestId(headers);
-    if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
+    pushRequestHeaders(headers, this);
     this.sendWhole(status, headers, body);
   }
 
@@ -338,25 +325,6 @@ export class RelayCall implements AtTurnEnd, Watched {
     this.writeHead(status, headers);
     this.response.write(body);
     endAfterBody(this.request, this.response);
-  }
-
-  private addHeaders(headers: string[], candidate: Candidate): void {
-    this.addRequestId(headers);
-    if (this.admission !== null) pushRateLimitHeaders(headers, this.admission);
-    this.addAttemptHeaders(headers, candidate);
-    headers.push('x-weir-overhead-ms', (this.monotonicMs() - this.bodyReadMs - this.upstreamWaitMs).toFixed(2));
-  }
-
-  /** Anthropic's clients read it under a name of their own. */
-  private addRequestId(headers: string[]): void {
-    headers.push('x-request-id', this.requestId);
-    if (this.errorFormat === 'anthropic' || this.errorFormat === 'anthropic-count-tokens') headers.push('request-id', this.requestId);
-  }
-
-  private addAttemptHeaders(headers: string[], { target }: Candidate): void {
-    headers.push('x-weir-upstream', toHeaderName(target.upstream.name), 'x-weir-attempts', String(this.attempts));
-    if (this.queuePosition !== null) headers.push('x-weir-queue-position', String(this.queuePosition));
-    if (this.answeredBy !== null) headers.push('x-weir-model', toHeaderName(this.answeredBy));
   }
 
   private writeHead(status: number, headers: string[]): void {

@@ -1,0 +1,50 @@
+import { type Nanos, toUsdString, type WeirError } from '@weir/kernel';
+import { pushRateLimitHeaders } from '@weir/limits';
+import { type Candidate } from '@weir/upstreams';
+import { type Answer } from './attempt';
+import { toHeaderName } from './prepared-call';
+import { type RelayCall } from './relay-call';
+
+const PROCESSING_MS = /^\d{1,9}(\.\d{1,9})?$/;
+
+/** The head of a whole answer, flat: name, value, name, value. */
+export function toAnswerHeaders(call: RelayCall, answer: Answer, candidate: Candidate, costNanos: Nanos | null): string[] {
+  const headers = ['content-type', answer.contentType, 'content-length', String(answer.body.length)];
+  pushCallHeaders(headers, call, candidate);
+  const processing = answer.headers['openai-processing-ms'];
+  // Whatever an upstream writes there: only a number of milliseconds is passed on.
+  if (typeof processing === 'string' && PROCESSING_MS.test(processing)) headers.push('openai-processing-ms', processing);
+  if (costNanos !== null) headers.push('x-weir-cost-usd', toUsdString(costNanos));
+  return headers;
+}
+
+/** What an error of Weir's own says beside its body: when to try again, and who was asked. */
+export function toErrorHeaders({ upstreamName, attempts }: RelayCall, error: WeirError): string[] {
+  const headers: string[] = [];
+  if (error.retryAfterMs !== null) {
+    headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)), 'retry-after-ms', String(Math.ceil(error.retryAfterMs)));
+  }
+  if (!error.row.retryHelps) headers.push('x-should-retry', 'false');
+  if (upstreamName !== null) headers.push('x-weir-upstream', toHeaderName(upstreamName), 'x-weir-attempts', String(attempts));
+  return headers;
+}
+
+/** What every answer of an upstream says of its call. */
+export function pushCallHeaders(headers: string[], call: RelayCall, candidate: Candidate): void {
+  pushRequestHeaders(headers, call);
+  pushAttemptHeaders(headers, call, candidate);
+  headers.push('x-weir-overhead-ms', (call.monotonicMs() - call.bodyReadMs - call.upstreamWaitMs).toFixed(2));
+}
+
+/** The request's id, which Anthropic's clients read under a name of their own, and what remains of the limits. */
+export function pushRequestHeaders(headers: string[], { requestId, errorFormat, admission }: RelayCall): void {
+  headers.push('x-request-id', requestId);
+  if (errorFormat === 'anthropic' || errorFormat === 'anthropic-count-tokens') headers.push('request-id', requestId);
+  if (admission !== null) pushRateLimitHeaders(headers, admission);
+}
+
+export function pushAttemptHeaders(headers: string[], { attempts, queuePosition, answeredBy }: RelayCall, { target }: Candidate): void {
+  headers.push('x-weir-upstream', toHeaderName(target.upstream.name), 'x-weir-attempts', String(attempts));
+  if (queuePosition !== null) headers.push('x-weir-queue-position', String(queuePosition));
+  if (answeredBy !== null) headers.push('x-weir-model', toHeaderName(answeredBy));
+}
