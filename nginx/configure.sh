@@ -160,6 +160,24 @@ else
     variant=challenge
 fi
 
+# Nginx would say the same of a pair that is none in three lines, and nothing at all of another name.
+check_certificate() {
+    command -v openssl > /dev/null || return 0
+    of_certificate=$(openssl x509 -in "$certificate" -noout -pubkey 2> /dev/null || true)
+    of_key=$(openssl pkey -in "$certificate_key" -passin pass: -pubout 2> /dev/null || true)
+    if [ -n "$of_certificate" ] && [ -n "$of_key" ] && [ "$of_certificate" != "$of_key" ]; then
+        fail "$certificate and $certificate_key do not belong together: put a pair there, or name one in WEIR_CERTIFICATE and WEIR_CERTIFICATE_KEY"
+    fi
+    case $server_name in
+        *[!0-9.]*) option=-checkhost ;;
+        *) option=-checkip ;;
+    esac
+    if openssl x509 -in "$certificate" -noout "$option" "$server_name" 2> /dev/null | grep -q 'does NOT match'; then
+        echo "configure.sh: warning: $certificate is not for $server_name, and callers will refuse it: correct WEIR_SERVER_NAME, or get another certificate" >&2
+    fi
+}
+if [ "$variant" = https ]; then check_certificate; fi
+
 temporary="$output.$$.new"
 trap 'rm -f "$temporary"' EXIT
 sed -e "/\${PROXY}/{

@@ -8,7 +8,11 @@ output=${1:-${WEIR_NGINX_CONF:-/etc/nginx/conf.d/weir.conf}}
 before="$output.before"
 
 if [ -e "$output" ]; then cp -p "$output" "$before"; fi
-"$here/configure.sh" "$output"
+if ! "$here/configure.sh" "$output"; then
+    # Nothing was written: what Nginx has stays in use.
+    rm -f "$before"
+    exit 1
+fi
 # WEIR_NGINX: how Nginx is called, where that needs arguments, such as "nginx -c /elsewhere/nginx.conf".
 # shellcheck disable=SC2086 # the words are meant to be split
 if ! ${WEIR_NGINX:-nginx} -t -q; then

@@ -66,6 +66,6 @@ describe('init_db', () => {
   it('fails without showing the password when the database cannot be reached', async () => {
     const environment = { DATABASE_URL: 'postgres://weir:canary-4711@127.0.0.1:1/weir', ENCRYPTION_KEY: 'a'.repeat(64) };
     expect(await run(environment)).toBe(FAILED);
-    expect(told.join('')).toBe('init_db: DATABASE_URL (or POSTGRES_…): the database cannot be reached (ECONNREFUSED)\n');
+    expect(told.join('')).toBe('init_db: DATABASE_URL (or POSTGRES_…): the database cannot be reached (ECONNREFUSED); is it started, and is that where it is?\n');
   });
 });

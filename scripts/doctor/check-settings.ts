@@ -1,8 +1,6 @@
-import { type Configuration } from '@weir/platform';
+import { type Configuration, hasKnownPassword } from '@weir/platform';
 import { type Finding, good, warning, wrong } from './finding';
 
-/** Passwords that stand in guides, and so in everybody's list. */
-const KNOWN_PASSWORDS: ReadonlySet<string> = new Set(['weir', 'postgres', 'redis', 'password', 'passwort', 'secret', 'changeme', 'change-me', 'admin', 'root', 'test', '123456', '12345678', 'example', 'foobared']);
 const SHORTEST_PASSWORD = 16;
 /** A key made at random has more; one typed in has fewer. */
 const FEWEST_DIGITS = 8;
@@ -49,7 +47,7 @@ function checkPassword(server: string, variable: string, url: URL): Finding {
   const password = decodeURIComponent(url.password);
   const mend = `make one with openssl rand -hex 32, set it there, and in ${variable}`;
   if (password === '') return isLoopback(url.hostname) ? warning(`${server} is used without a password`, mend) : wrong(`${server} on another machine is used without a password`, mend);
-  if (KNOWN_PASSWORDS.has(password.toLowerCase())) return wrong(`${server} has a password that everybody tries first`, mend);
+  if (hasKnownPassword(url.href)) return wrong(`${server} has a password that everybody tries first`, mend);
   if (password.length < SHORTEST_PASSWORD) return warning(`${server}'s password is shorter than ${SHORTEST_PASSWORD} characters`, mend);
   return good(`${server} has a password that is no default`);
 }

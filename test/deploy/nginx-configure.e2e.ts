@@ -76,6 +76,17 @@ describe("Nginx's configuration", () => {
     await expect(readFile(nginx.path('weir.conf'))).rejects.toThrow('ENOENT');
   });
 
+  it.each([
+    ['localhost', []],
+    ['weir.example.com', [expect.stringMatching(/^configure\.sh: warning: \S+fullchain\.pem is not for weir\.example\.com, and callers will refuse it: correct WEIR_SERVER_NAME/)]],
+  ])('warns in one line of a certificate for another name: %s', async (name, warnings) => {
+    await prepare({ WEIR_SERVER_NAME: name });
+    await nginx.writeCertificate();
+    const { code, output } = await nginx.runScript('configure.sh');
+    expect(code).toBe(0);
+    expect(output.split('\n').filter((line) => line.includes('warning'))).toEqual(warnings);
+  });
+
   it('leaves a caller who sends a byte now and then', async () => {
     await prepare({ WEIR_HEADER_TIMEOUT: '1s', WEIR_BODY_TIMEOUT: '1s' });
     const caller = new TlsCaller(nginx.url, await nginx.writeCertificate());

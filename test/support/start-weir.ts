@@ -15,10 +15,20 @@ export type Ports = Readonly<Record<'PORT' | 'ADMIN_PORT' | 'METRICS_PORT', stri
 export class Starter {
   readonly #running: Program[] = [];
   readonly #folders: string[] = [];
+  readonly #disks: string[] = [];
 
   async makeFolder(): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), 'weir-start-'));
     this.#folders.push(folder);
+    return folder;
+  }
+
+  /** A folder that is a file system of that size; only the superuser may make one. */
+  async makeSmallDisk(sizeBytes: number): Promise<string> {
+    const folder = await this.makeFolder();
+    const mounted = await Program.run('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'weir-test', folder]);
+    if (mounted.end?.code !== 0) throw new Error(mounted.output);
+    this.#disks.push(folder);
     return folder;
   }
 
@@ -38,6 +48,7 @@ export class Starter {
 
   async cleanUp(): Promise<void> {
     await Promise.all(this.#running.map((program) => program.stop()));
+    for (const disk of this.#disks) await Program.run('umount', ['--lazy', disk]);
     for (const folder of this.#folders) await rm(folder, { recursive: true, force: true });
   }
 }

@@ -40,6 +40,7 @@ import { Readiness } from './health/readiness';
 import { type FirstStart, prepareFirstStart } from './setup/first-start';
 import { startTraces } from './start-traces';
 import { warnOfConfiguration } from './warn-of-configuration';
+import { warnOfKnownPasswords } from './setup/warn-of-known-passwords';
 
 /** For the last calls of a drain to reach the ledger. */
 const SETTLE_TIMEOUT_MS = 5_000;
@@ -79,6 +80,7 @@ async function open(configuration: Configuration, environment: NodeJS.ProcessEnv
   const logger = createLogger(configuration.log);
   closers.push(() => logger.closeDestination());
   warnOfConfiguration(logger, configuration.warnings);
+  warnOfKnownPasswords(configuration, logger);
   const database = await openDatabase(configuration, logger, closers);
   const dataSource = await openDataSource(configuration, database.url, logger, closers);
   const parts = await makeParts(configuration, logger, dataSource, database.encryptionKeys, closers);
@@ -254,8 +256,8 @@ function listenOn(server: Server, port: number, host: string, variable: string):
 
 function toListenError(error: unknown, variable: string, port: number): Error {
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : null;
-  if (code === 'EADDRINUSE') return new ConfigurationError(`${variable}: port ${port} is in use by another process`);
-  if (code === 'EACCES') return new ConfigurationError(`${variable}: this user may not listen on port ${port}`);
+  if (code === 'EADDRINUSE') return new ConfigurationError(`${variable}: port ${port} is in use by another process (ss -ltnp shows which); stop that, or set ${variable} to another port`);
+  if (code === 'EACCES') return new ConfigurationError(`${variable}: this user may not listen on port ${port}; take one above 1023, and let Nginx have the others`);
   return error instanceof Error ? error : new Error('cannot listen');
 }
 

@@ -85,6 +85,6 @@ describe('DataDirectory', () => {
     writeFileSync(file, '');
     const failure = DataDirectory.open(join(file, '.weir'));
     await expect(failure).rejects.toBeInstanceOf(ConfigurationError);
-    await expect(failure).rejects.toThrow(/^WEIR_DATA_DIR: the folder .+ cannot be written \(ENOTDIR\)$/);
+    await expect(failure).rejects.toThrow(/^WEIR_DATA_DIR: the folder .+ cannot be written \(ENOTDIR\); a part of its path is no folder$/);
   });
 });

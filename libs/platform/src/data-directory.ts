@@ -3,8 +3,9 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from './configuration';
 import { FolderLock } from './folder-lock';
-import { isErrno, isError, toErrorCode } from './is-error';
+import { isErrno, isError } from './is-error';
 import { getOrCreateSecretFile, writeFileAtomically } from './secret-file';
+import { toWriteFault } from './to-write-fault';
 
 const SECRET_NAME = /^[a-z0-9-]{1,64}$/;
 
@@ -26,8 +27,13 @@ export class DataDirectory {
     const folder = resolve(path);
     await makeFolder(folder);
     const lock = await takeLock(folder);
-    // Only for people: the lock decides, this says who holds it.
-    await writeFileAtomically(join(folder, 'pid'), `${process.pid}\n`);
+    try {
+      // Only for people: the lock decides, this says who holds it.
+      await writeFileAtomically(join(folder, 'pid'), `${process.pid}\n`);
+    } catch (error) {
+      lock.release();
+      throw toFolderError(folder, error);
+    }
     return new DataDirectory(folder, lock);
   }
 
@@ -80,9 +86,11 @@ async function makeFolder(folder: string): Promise<void> {
     await mkdir(join(folder, 'secrets'), { recursive: true, mode: 0o700 });
     await access(join(folder, 'secrets'), constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new ConfigurationError(`WEIR_DATA_DIR: the folder ${folder} cannot be written (${toErrorCode(error) ?? 'unknown'})`);
+    throw toFolderError(folder, error);
   }
 }
+
+const toFolderError = (folder: string, error: unknown): Error => new ConfigurationError(`WEIR_DATA_DIR: the folder ${folder} ${toWriteFault(error)}`);
 
 async function takeLock(folder: string): Promise<FolderLock> {
   let lock: FolderLock | null;

@@ -33,14 +33,14 @@ describe('runMigrations', () => {
       );
     };
     const refused = await say(() => undefined);
-    expect(refused).toMatch(/^ConfigurationError: DATABASE_URL .*refuses the user or the password \(28P01\)$/);
+    expect(refused).toMatch(/^ConfigurationError: DATABASE_URL .*refuses the user or the password \(28P01\); correct them there$/);
     const unreachable = await say((changed) => (changed.port = '1'));
-    expect(unreachable).toMatch(/^ConfigurationError: DATABASE_URL .*cannot be reached \(ECONNREFUSED\)$/);
+    expect(unreachable).toMatch(/^ConfigurationError: DATABASE_URL .*cannot be reached \(ECONNREFUSED\); is it started, and is that where it is\?$/);
     const missing = await say((changed) => {
       changed.password = url.password;
       changed.pathname = '/no_such_database';
     });
-    expect(missing).toMatch(/^ConfigurationError: DATABASE_URL .*no database of this name \(3D000\)$/);
+    expect(missing).toMatch(/^ConfigurationError: DATABASE_URL .*no database of this name \(3D000\); make it/);
     for (const text of [refused, unreachable, missing]) expect(text).not.toContain('hunter2');
   });
 });

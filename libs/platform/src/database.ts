@@ -47,7 +47,7 @@ export function createDataSource(
  * Brings the database to the newest schema: of several processes one does it and the others wait,
  * then find nothing to do.
  * @returns the names of the migrations that ran.
- * @throws ConfigurationError when the database cannot be reached or refuses the user.
+ * @throws ConfigurationError when the database cannot be reached, refuses the user, or has no room.
  */
 export async function runMigrations(dataSource: DataSource): Promise<string[]> {
   const { options } = dataSource;
@@ -59,7 +59,9 @@ export async function runMigrations(dataSource: DataSource): Promise<string[]> {
   });
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    return await migrate(options);
+    return await migrate(options).catch((error: unknown) => {
+      throw toConnectError(error);
+    });
   } finally {
     // Ending the session gives the lock back.
     await lock.end();

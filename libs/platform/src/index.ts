@@ -35,3 +35,5 @@ export { BlobMissing, type BlobPlace, type BlobStore, storeUnavailable } from '.
 export { type BlobConfiguration, type BlobKind, createBlobStore } from './blobs/create-blob-store';
 export { DiskBlobStore } from './blobs/disk-blob-store';
 export { sweepOrphans } from './blobs/sweep-orphans';
+export * from './has-known-password';
+export * from './to-write-fault';

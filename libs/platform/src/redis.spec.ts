@@ -1,5 +1,6 @@
 import { connectRedis } from '@weir/platform';
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import { type Redis } from 'ioredis';
 import { createTestRedis, startPrivateRedis, type TestRedisServer } from '../../../test/support/redis';
 import { waitFor } from '../../../test/support/wait-for';
@@ -42,6 +43,19 @@ describe('connectRedis', () => {
       expect(said).toEqual(['the connection to Redis was lost; trying again', 'the connection to Redis is back']);
     });
 
+    it.each(['', ':hunter2@'])('says that the password is refused, and not what it is: redis://%s…', async (credentials) => {
+      const owner = connectRedis(server);
+      await once(owner, 'ready');
+      await owner.call('CONFIG', 'SET', 'requirepass', 'another');
+      const said: [unknown, string | undefined][] = [];
+      const url = server.url.replace('redis://', `redis://${credentials}`);
+      redis = connectRedis({ url }, { warn: (fields: unknown, message?: string) => void said.push([fields, message]), info: () => undefined });
+      await waitFor(() => said.length > 0);
+      expect(said[0][1]).toBe('REDIS_URL (or REDIS_PASSWORD): Redis refuses the password; correct it there. Trying again');
+      expect(inspect(said)).not.toContain('hunter2');
+      owner.disconnect();
+    });
+
     it('sends no command again that may have run', async () => {
       redis = connectRedis(server);
       await once(redis, 'ready');
@@ -61,6 +75,6 @@ describe('connectRedis', () => {
     const said: string[] = [];
     redis = connectRedis({ url: 'redis://127.0.0.1:1' }, { warn: (_fields: unknown, message?: string) => void said.push(message ?? ''), info: () => undefined });
     await waitFor(() => said.length > 0);
-    expect(said).toEqual(['Redis cannot be reached; trying again']);
+    expect(said).toEqual(['REDIS_URL (or REDIS_HOST): Redis cannot be reached; is it started, and is that where it is? Trying again']);
   });
 });

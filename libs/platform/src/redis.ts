@@ -1,5 +1,6 @@
 import Redis from 'ioredis';
 import { type Logger } from 'pino';
+import { isError } from './is-error';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 /** Whoever needs an answer sooner sets a shorter deadline of its own, as the limiter does. */
@@ -25,13 +26,19 @@ export function connectRedis(redis: { url: string }, logger?: Pick<Logger, 'info
   return client;
 }
 
+const UNREACHABLE = 'REDIS_URL (or REDIS_HOST): Redis cannot be reached; is it started, and is that where it is? Trying again';
+const REFUSED = 'REDIS_URL (or REDIS_PASSWORD): Redis refuses the password; correct it there. Trying again';
+
+/** Redis' own words, from version 6 on: a wrong password, and none where one is needed. */
+const isRefusal = (error: unknown): boolean => isError(error) && /WRONGPASS|NOAUTH|invalid password/i.test(error.message);
+
 /** One line when the connection is lost and one when it is back, however often it was tried between. */
 function reportOutages(client: Redis, logger?: Pick<Logger, 'info' | 'warn'>): void {
   let away = false;
   let closing = false;
   // Without a listener an 'error' event ends the process.
   client.on('error', (error: unknown) => {
-    if (!away) logger?.warn({ err: error }, 'Redis cannot be reached; trying again');
+    if (!away) logger?.warn({ err: error }, isRefusal(error) ? REFUSED : UNREACHABLE);
     away = true;
   });
   client.on('close', () => {

@@ -111,7 +111,7 @@ export class WorkerPool {
     const { metricsPort, metricsHost } = this.configuration;
     return new Promise((resolve, reject) => {
       this.scrapes.once('error', (error) => {
-        reject(isErrno(error, 'EADDRINUSE') ? new ConfigurationError(`METRICS_PORT: port ${metricsPort} is in use by another process`) : error);
+        reject(isErrno(error, 'EADDRINUSE') ? new ConfigurationError(`METRICS_PORT: port ${metricsPort} is in use by another process (ss -ltnp shows which); stop that, or set METRICS_PORT to another port`) : error);
       });
       this.scrapes.listen(metricsPort, metricsHost, () => resolve());
     });

@@ -115,7 +115,7 @@ describe.each(disks)('LedgerWriter on a full disk, %s', (_how, makeDisk) => {
     writer.releaseHold(requestId);
     expect(readSpool().length).toBe(written.length);
     // Once, however often it is tried.
-    expect(log.lines.filter(([, message]) => message.startsWith('the spool cannot be written'))).toHaveLength(1);
+    expect(log.lines.filter(([, message]) => message.includes('the spool cannot be written'))).toHaveLength(1);
   });
 
   it('has rows that cannot be written stored all the same, and works on when that has made room', async () => {

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { isError } from '@weir/platform';
+import { isError, toWriteFault } from '@weir/platform';
 import { type Logger } from 'pino';
 import { GroupSync } from './group-sync';
 import { SegmentFile, syncFolderNow } from './segment-file';
@@ -60,6 +60,7 @@ export class SegmentLog {
       },
     });
     this.#addSegment(1, '');
+    this.#tryOut();
   }
 
   /** Bytes of all segments. */
@@ -126,6 +127,15 @@ export class SegmentLog {
     this.#failure = null;
     this.#options.logger.info({}, 'the spool is written again');
     this.#options.onWritable();
+  }
+
+  /** Of a disk that is full from the start the log tells now, and not at the first call. */
+  #tryOut(): void {
+    try {
+      this.#current.probe();
+    } catch (error) {
+      this.#noteFailure(error);
+    }
   }
 
   /** Resolves when the files are closed and nothing is under way any more. */
@@ -221,7 +231,7 @@ export class SegmentLog {
   #noteFailure(error: unknown): void {
     if (this.#failure !== null || this.#isClosed) return;
     this.#failure = isError(error) ? error : new Error('the spool cannot be written');
-    this.#options.logger.error({ error }, 'the spool cannot be written: new work is refused until it can');
+    this.#options.logger.error({ error }, `WEIR_DATA_DIR: the spool ${toWriteFault(error)}. New work is refused until it can be`);
     this.#planProbe();
   }
 

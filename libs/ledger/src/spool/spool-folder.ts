@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isUuid } from '@weir/kernel';
-import { ConfigurationError, FolderLock, isErrno, LOCK_FILE, toErrorCode } from '@weir/platform';
+import { ConfigurationError, FolderLock, isErrno, LOCK_FILE, toWriteFault } from '@weir/platform';
 import { syncFolderNow } from './segment-file';
 
 const SEGMENT = /^(\d{6,})\.log$/;
@@ -30,7 +30,7 @@ export class SpoolFolder {
         return folder;
       }
     } catch (error) {
-      throw new ConfigurationError(`WEIR_DATA_DIR: the spool ${parent} cannot be written (${toErrorCode(error) ?? 'unknown'})`);
+      throw new ConfigurationError(`WEIR_DATA_DIR: the spool ${parent} ${toWriteFault(error)}`);
     }
     throw new Error('no folder could be made for the spool');
   }

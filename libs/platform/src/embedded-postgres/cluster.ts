@@ -6,6 +6,7 @@ import { isErrno, isError } from '../is-error';
 import { type PostgresAccount } from './postgres-account';
 import { type PostgresBinaries } from './postgres-binaries';
 import { POSTGRES_USER, toServerEnvironment } from './server-settings';
+import { toServerFailure } from './to-server-failure';
 
 const run = promisify(execFile);
 
@@ -81,7 +82,7 @@ async function runAs(account: PostgresAccount, program: string, args: readonly s
     const { stdout } = await run(command, rest, { cwd: '/', uid: account.uid, gid: account.gid, env: toServerEnvironment() });
     return stdout;
   } catch (error) {
-    throw new Error(`the embedded PostgreSQL cannot run as ${account.name}: ${toReason(error)}`);
+    throw toServerFailure(`the embedded PostgreSQL cannot run as ${account.name}`, toReason(error));
   }
 }
 

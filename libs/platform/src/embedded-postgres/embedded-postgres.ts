@@ -14,6 +14,7 @@ import { readServerPid, readServerPort, stopLeftoverServer, stopServerProcess } 
 import { choosePostgresAccount, type PostgresAccount } from './postgres-account';
 import { getPostgresBinaries, type PostgresBinaries } from './postgres-binaries';
 import { POSTGRES_USER, serverSettings, toServerEnvironment } from './server-settings';
+import { toServerFailure } from './to-server-failure';
 
 export interface EmbeddedPostgresOptions {
   /** An existing folder that this process has locked (see DataDirectory). */
@@ -110,7 +111,7 @@ export class EmbeddedPostgres {
       }
       const reason = this.logLines.join('\n');
       if (attempt === PORT_ATTEMPTS || !/could not bind|shared memory block|lock file/.test(reason)) {
-        throw new Error(`the embedded PostgreSQL did not start: ${toReason(this.logLines)}`);
+        throw toServerFailure('the embedded PostgreSQL did not start', toReason(this.logLines));
       }
       // A server that never ran under this port may take another; one that is revived may not.
       if (this.child === null) this.port = this.options.port ?? 0;

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { ConfigurationError, type LogConfiguration } from '../configuration';
-import { isErrno, toErrorCode } from '../is-error';
+import { isErrno } from '../is-error';
+import { toWriteFault } from '../to-write-fault';
 import { toPrettyLine } from './pretty-line';
 import { RotatingFile } from './rotating-file';
 
@@ -74,7 +75,7 @@ function openFile(path: string, maxSizeBytes: number, maxFiles: number): Rotatin
   try {
     return new RotatingFile(path, maxSizeBytes, maxFiles);
   } catch (error) {
-    throw new ConfigurationError(`LOG_FILE: the file ${path} cannot be written (${toErrorCode(error) ?? 'unknown'})`);
+    throw new ConfigurationError(`LOG_FILE: the file ${path} ${toWriteFault(error)}`);
   }
 }
 

@@ -149,7 +149,7 @@ describe('the log', () => {
 
   it('refuses a file that cannot be opened, and names the variable', () => {
     const open = (): LogDestination => new LogDestination({ ...configuration, file: '/dev/null/weir.log' });
-    expect(open).toThrow(/^LOG_FILE: the file \/dev\/null\/weir\.log cannot be written \(\w+\)$/);
+    expect(open).toThrow(/^LOG_FILE: the file \/dev\/null\/weir\.log cannot be written \(\w+\); a part of its path is no folder$/);
   });
 
   it('prints for people what is asked for people, without control characters', () => {
