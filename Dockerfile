@@ -5,6 +5,7 @@
 FROM node:26-bookworm-slim AS build
 WORKDIR /weir
 COPY package.json package-lock.json ./
+COPY scripts/link-node.js scripts/
 RUN npm ci --no-audit --no-fund
 COPY . .
 # Nobody reads source maps in a container.
