@@ -39,4 +39,6 @@ while IFS='	 ' read -r line || [ -n "$line" ]; do
 done < "$file"
 : "${WEIR_DATA_DIR:=/var/lib/weir}"
 export WEIR_DATA_DIR
+# Cron looks for commands in /usr/bin and /bin alone.
+PATH=$PATH:/usr/sbin:/sbin
 exec runuser -u "${WEIR_USER:-weir}" -- node_modules/.bin/node "dist/scripts/$script.js" "$@"

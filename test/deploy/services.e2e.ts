@@ -14,6 +14,9 @@ const SERVICES = ['weir.service', 'weir@.service', 'weir-backup.service'];
 const MOST_EXPOSED = 20;
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
+/** Runs as another user, which is the superuser's to do. */
+const asSuperuser = process.platform === 'linux' && process.getuid?.() === 0 ? it : it.skip;
+
 const readUnit = (name: string): Promise<string> => readFile(join(FOLDER, name), 'utf8');
 
 onLinux('the units of systemd', () => {
@@ -128,6 +131,14 @@ describe('weir-script.sh', () => {
     const { code, output } = await run(['LOG_LEVEL=se\\cret']);
     expect([code, output]).toEqual([1, expect.stringContaining('LOG_LEVEL in')]);
     expect(output).not.toContain('cret');
+  });
+
+  asSuperuser('runs a script with the settings of the service, also from cron, which knows few folders', async () => {
+    const settings = join(folder, 'cron.env');
+    await writeFile(settings, `ENCRYPTION_KEY=${'8f'.repeat(32)}\nADMIN_HOST=10.1.2.3\n`);
+    const environment = { PATH: '/usr/bin:/bin', WEIR_ENV: settings, WEIR_USER: 'root', WEIR_DATA_DIR: folder };
+    const { output } = await Program.run('/bin/sh', [resolve(FOLDER, 'weir-script.sh'), 'doctor'], { environment, cwd: '/' });
+    expect(output).toContain('ADMIN_HOST opens the admin API to a network');
   });
 });
 
