@@ -67,5 +67,6 @@ function toConnectFinding(error: unknown): Finding {
   const code = String(Reflect.get(Object(error), 'code') ?? 'no answer');
   if (code === '28P01' || code === '28000') return wrong('PostgreSQL refuses the user or the password', 'correct DATABASE_URL (or POSTGRES_USER and POSTGRES_PASSWORD)');
   if (code === '3D000') return wrong('PostgreSQL has no such database', 'make it (createdb), or correct its name in DATABASE_URL (or POSTGRES_DB)');
+  if (/CERT|UNABLE_TO_/.test(code)) return wrong(`PostgreSQL's certificate is not accepted (${code})`, 'is it for this name, and does &sslrootcert=<file> in DATABASE_URL name its authority?');
   return wrong(`PostgreSQL cannot be reached (${code})`, 'is it started, and does DATABASE_URL (or POSTGRES_HOST and POSTGRES_PORT) lead there?');
 }

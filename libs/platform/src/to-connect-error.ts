@@ -13,6 +13,8 @@ const REFUSALS: Readonly<Record<string, { readonly what: string; readonly mend: 
 };
 const ASK = 'is it started, and is that where it is?';
 const UNREACHABLE = /^(ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)$/;
+/** Node's codes for a certificate that it does not accept. */
+const UNTRUSTED = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_[A-Z_]+|CERT_[A-Z_]+|ERR_TLS_CERT_ALTNAME_INVALID)$/;
 /** pg raises this one without a code. */
 const TOO_LATE = /timeout/i;
 
@@ -26,6 +28,7 @@ export function toConnectError(error: unknown): unknown {
     const { what, mend } = REFUSALS[code];
     return new ConfigurationError(`${VARIABLE}: ${what} (${code}); ${mend}`);
   }
+  if (code !== null && UNTRUSTED.test(code)) return new ConfigurationError(`${VARIABLE}: the database's certificate is not accepted (${code}); is it for this name, and does &sslrootcert=<file> name its authority?`);
   if (code !== null && UNREACHABLE.test(code)) return new ConfigurationError(`${VARIABLE}: the database cannot be reached (${code}); ${ASK}`);
   if (code === null && isError(error) && TOO_LATE.test(error.message)) return new ConfigurationError(`${VARIABLE}: the database does not answer; ${ASK}`);
   return error;
