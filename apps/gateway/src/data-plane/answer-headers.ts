@@ -1,14 +1,37 @@
+import { type IncomingHttpHeaders } from 'node:http';
 import { type Nanos, toUsdString, type WeirError } from '@weir/kernel';
-import { pushRateLimitHeaders } from '@weir/limits';
+import { type Admission, pushRateLimitHeaders } from '@weir/limits';
 import { type Candidate } from '@weir/upstreams';
-import { type Answer } from './attempt';
+import { type WireFormat } from '@weir/wire';
 import { toHeaderName } from './prepared-call';
-import { type RelayCall } from './relay-call';
 
 const PROCESSING_MS = /^\d{1,9}(\.\d{1,9})?$/;
 
+/** What a head says of its call. */
+export interface AnsweredCall {
+  readonly requestId: string;
+  readonly errorFormat: WireFormat;
+  readonly admission: Admission | null;
+  readonly attempts: number;
+  readonly queuePosition: number | null;
+  /** The model that answered in the place of the one that was asked for. */
+  readonly answeredBy: string | null;
+  /** Where the last attempt went. */
+  readonly upstreamName: string | null;
+  readonly bodyReadMs: number;
+  readonly upstreamWaitMs: number;
+  monotonicMs(): number;
+}
+
+export interface WholeAnswer {
+  readonly contentType: string;
+  readonly body: Buffer;
+  /** The upstream's. */
+  readonly headers: IncomingHttpHeaders;
+}
+
 /** The head of a whole answer, flat: name, value, name, value. */
-export function toAnswerHeaders(call: RelayCall, answer: Answer, candidate: Candidate, costNanos: Nanos | null): string[] {
+export function toAnswerHeaders(call: AnsweredCall, answer: WholeAnswer, candidate: Candidate, costNanos: Nanos | null): string[] {
   const headers = ['content-type', answer.contentType, 'content-length', String(answer.body.length)];
   pushCallHeaders(headers, call, candidate);
   const processing = answer.headers['openai-processing-ms'];
@@ -19,7 +42,7 @@ export function toAnswerHeaders(call: RelayCall, answer: Answer, candidate: Cand
 }
 
 /** What an error of Weir's own says beside its body: when to try again, and who was asked. */
-export function toErrorHeaders({ upstreamName, attempts }: RelayCall, error: WeirError): string[] {
+export function toErrorHeaders({ upstreamName, attempts }: AnsweredCall, error: WeirError): string[] {
   const headers: string[] = [];
   if (error.retryAfterMs !== null) {
     headers.push('retry-after', String(Math.ceil(error.retryAfterMs / 1000)), 'retry-after-ms', String(Math.ceil(error.retryAfterMs)));
@@ -30,20 +53,20 @@ export function toErrorHeaders({ upstreamName, attempts }: RelayCall, error: Wei
 }
 
 /** What every answer of an upstream says of its call. */
-export function pushCallHeaders(headers: string[], call: RelayCall, candidate: Candidate): void {
+export function pushCallHeaders(headers: string[], call: AnsweredCall, candidate: Candidate): void {
   pushRequestHeaders(headers, call);
   pushAttemptHeaders(headers, call, candidate);
   headers.push('x-weir-overhead-ms', (call.monotonicMs() - call.bodyReadMs - call.upstreamWaitMs).toFixed(2));
 }
 
 /** The request's id, which Anthropic's clients read under a name of their own, and what remains of the limits. */
-export function pushRequestHeaders(headers: string[], { requestId, errorFormat, admission }: RelayCall): void {
+export function pushRequestHeaders(headers: string[], { requestId, errorFormat, admission }: AnsweredCall): void {
   headers.push('x-request-id', requestId);
   if (errorFormat === 'anthropic' || errorFormat === 'anthropic-count-tokens') headers.push('request-id', requestId);
   if (admission !== null) pushRateLimitHeaders(headers, admission);
 }
 
-export function pushAttemptHeaders(headers: string[], { attempts, queuePosition, answeredBy }: RelayCall, { target }: Candidate): void {
+export function pushAttemptHeaders(headers: string[], { attempts, queuePosition, answeredBy }: AnsweredCall, { target }: Candidate): void {
   headers.push('x-weir-upstream', toHeaderName(target.upstream.name), 'x-weir-attempts', String(attempts));
   if (queuePosition !== null) headers.push('x-weir-queue-position', String(queuePosition));
   if (answeredBy !== null) headers.push('x-weir-model', toHeaderName(answeredBy));
