@@ -9,6 +9,7 @@ import { parse, stringify } from 'yaml';
 import { chat } from '../support/chat';
 import { createTestDatabase, type TestDatabase } from '../support/postgres';
 import { Program } from '../support/program';
+import { createTestRedis, type TestRedis } from '../support/redis';
 import { waitFor } from '../support/wait-for';
 import { addKey, addModel, addUpstream, waitForModel, Weir } from '../support/weir';
 import { findProgram, getProgram } from './get-program';
@@ -101,11 +102,12 @@ describe('the collector of traces', () => {
 describe('what is watched', () => {
   let simulator: UpstreamSimulator;
   let database: TestDatabase;
+  let redis: TestRedis;
   let weir: Weir;
   beforeAll(async () => {
     simulator = await new UpstreamSimulator().start();
-    database = await createTestDatabase();
-    weir = await Weir.start({ databaseUrl: database.url, environment: { LOG_FILE: join(folder, 'weir.log') } });
+    [database, redis] = await Promise.all([createTestDatabase(), createTestRedis()]);
+    weir = await Weir.start({ databaseUrl: database.url, redisUrl: redis.url, environment: { LOG_FILE: join(folder, 'weir.log') } });
     const { id } = await addUpstream(weir, { name: 'simulator', baseUrl: simulator.baseUrl, secrets: ['sk-simulated', 'sk-other'] });
     await addModel(weir, 'watched', [id]);
     const { key } = await addKey(weir);
@@ -114,7 +116,7 @@ describe('what is watched', () => {
   });
   afterAll(async () => {
     await weir.stop();
-    await Promise.all([simulator.stop(), database.drop()]);
+    await Promise.all([simulator.stop(), database.drop(), redis.close()]);
   });
 
   it('is there: Weir has every metric, with every label, that a rule or the dashboard asks for', async () => {

@@ -8,6 +8,8 @@ const MENDS: Readonly<Record<string, string>> = {
   EDQUOT: "the user's quota is used up: make room",
   EROFS: 'its file system is mounted read-only',
   ENOTDIR: 'a part of its path is no folder',
+  // A folder that is there is none of its making: this is a file where a folder should be.
+  EEXIST: 'a part of its path is no folder',
 };
 
 /** The end of a line that names what cannot be written: the system's code, and what to do about it. */
