@@ -31,9 +31,8 @@ import { type Watched } from './watchdog';
 const STREAM_HEADERS = ['cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no'];
 
 /**
- * Answers go out when the turn ends, or one of the next while they bring more: behind the write that has
- * put their rows into the spool, and one right after the other, so that callers are woken once and not for
- * each of them.
+ * Answers go out when the turn ends: behind the write that has put their rows into the spool, and one
+ * right after the other, so that callers are woken once and not for each of them.
  */
 const turnEnd = new TurnEnd();
 
@@ -195,8 +194,6 @@ export class RelayCall implements AtTurnEnd, Watched {
     const { ready } = this;
     this.ready = null;
     if (ready === null || this.isClosed) return;
-    // Answers of several turns go together, and the row of the last one may not be written yet.
-    this.road.ledger.writePending();
     try {
       this.response.writeHead(this.status, ready.headers);
       endWith(this.response, ready.body);

@@ -10,24 +10,28 @@ describe('TurnEnd', () => {
     turnEnd.push({ onTurnEnd: () => done.push('two') });
     await Promise.resolve();
     expect(done).toEqual([]);
-    while (done.length === 0) await end();
+    await end();
     expect(done).toEqual(['one', 'two']);
-    for (let turn = 0; turn < 5; turn++) await end();
+    await end();
     expect(done).toEqual(['one', 'two']);
   });
 
-  it('takes what comes while it works to another time', async () => {
+  it('takes what comes while a turn ends to the end of the next one', async () => {
     const turnEnd = new TurnEnd();
     const done: string[] = [];
-    turnEnd.push({
-      onTurnEnd: () => {
-        done.push('first');
-        turnEnd.push({ onTurnEnd: () => done.push('later') });
-      },
-    });
-    while (done.length === 0) await end();
-    expect(done).toEqual(['first']);
-    while (done.length === 1) await end();
-    expect(done).toEqual(['first', 'later']);
+    turnEnd.push({ onTurnEnd: () => turnEnd.push({ onTurnEnd: () => done.push('later') }) });
+    await end();
+    expect(done).toEqual([]);
+    await end();
+    expect(done).toEqual(['later']);
+  });
+
+  it('follows what was planned for the end of the turn before', async () => {
+    const turnEnd = new TurnEnd();
+    const done: string[] = [];
+    setImmediate(() => done.push('the row is written'));
+    turnEnd.push({ onTurnEnd: () => done.push('the answer goes out') });
+    await end();
+    expect(done).toEqual(['the row is written', 'the answer goes out']);
   });
 });
