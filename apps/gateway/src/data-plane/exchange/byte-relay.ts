@@ -1,5 +1,5 @@
-import { type ServerResponse } from 'node:http';
 import { type UsageUnits } from '@weir/kernel';
+import { type AnswerSink } from './answer-sink';
 import { type AnswerStream, type StreamFault, type StreamVerdict } from './answer-stream';
 
 /** Passes sound from an upstream to a caller as it comes. Its end is the end of the upstream's body. */
@@ -11,7 +11,7 @@ export class ByteRelay implements AnswerStream {
   fault: StreamFault | null = null;
 
   constructor(
-    private readonly response: ServerResponse,
+    private readonly response: AnswerSink,
     private readonly begin: () => void,
   ) {}
 

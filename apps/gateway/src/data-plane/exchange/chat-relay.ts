@@ -1,5 +1,5 @@
-import { type ServerResponse } from 'node:http';
 import { readChatUsage, spliceMembers } from '@weir/wire';
+import { type AnswerSink } from './answer-sink';
 import { type CallerError, toErrorEvent } from './error-format';
 import { EventRelay } from './event-relay';
 
@@ -13,7 +13,7 @@ const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
 export class ChatRelay extends EventRelay {
   /** @param wantsUsage the caller has asked for the chunk with the usage */
   constructor(
-    response: ServerResponse,
+    response: AnswerSink,
     begin: () => void,
     private readonly wantsUsage: boolean,
   ) {

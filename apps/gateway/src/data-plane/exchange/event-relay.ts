@@ -1,6 +1,6 @@
-import { type ServerResponse } from 'node:http';
 import { type UsageUnits } from '@weir/kernel';
 import { JsonScanner, SseEventTooLargeError, SseReader, type SseSink } from '@weir/wire';
+import { type AnswerSink } from './answer-sink';
 import { type AnswerStream, type StreamFault, type StreamVerdict } from './answer-stream';
 import { type CallerError } from './error-format';
 import { readToldAnswer } from './read-told-answer';
@@ -40,7 +40,7 @@ export abstract class EventRelay implements AnswerStream, SseSink {
    * @param keepsTypes the `event:` lines are passed on
    */
   constructor(
-    private readonly response: ServerResponse,
+    private readonly response: AnswerSink,
     private readonly begin: () => void,
     keepsTypes: boolean,
   ) {

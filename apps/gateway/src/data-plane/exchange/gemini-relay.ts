@@ -1,5 +1,5 @@
-import { type ServerResponse } from 'node:http';
 import { readGeminiEventFacts } from '@weir/wire';
+import { type AnswerSink } from './answer-sink';
 import { type CallerError, toErrorEvent } from './error-format';
 import { EventRelay } from './event-relay';
 
@@ -10,7 +10,7 @@ import { EventRelay } from './event-relay';
 export class GeminiRelay extends EventRelay {
   private endsWell = false;
 
-  constructor(response: ServerResponse, begin: () => void) {
+  constructor(response: AnswerSink, begin: () => void) {
     super(response, begin, false);
   }
 

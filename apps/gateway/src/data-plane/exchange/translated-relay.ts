@@ -1,5 +1,5 @@
-import { type ServerResponse } from 'node:http';
 import { type ConversationEvent, type ConversationStreamReader, type ConversationStreamWriter } from '@weir/wire';
+import { type AnswerSink } from './answer-sink';
 import { type CallerError, toConversationError } from './error-format';
 import { EventRelay } from './event-relay';
 
@@ -12,7 +12,7 @@ export class TranslatedRelay extends EventRelay {
   private held = '';
 
   constructor(
-    response: ServerResponse,
+    response: AnswerSink,
     begin: () => void,
     private readonly streamReader: ConversationStreamReader,
     private readonly streamWriter: ConversationStreamWriter,

@@ -1,6 +1,6 @@
-import { type ServerResponse } from 'node:http';
 import { type UsageUnits } from '@weir/kernel';
 import { type JsonScanner, type WireFormat } from '@weir/wire';
+import { type AnswerSink } from './answer-sink';
 import { type CallerError, toErrorEvent } from './error-format';
 import { EventRelay } from './event-relay';
 
@@ -29,7 +29,7 @@ export class TypedEventRelay extends EventRelay {
   private held: { readonly data: Buffer; readonly type: string | null }[] = [];
 
   constructor(
-    response: ServerResponse,
+    response: AnswerSink,
     begin: () => void,
     private readonly format: WireFormat,
     private readonly events: TypedEvents,

@@ -1,6 +1,6 @@
-import { type ServerResponse } from 'node:http';
 import { type UsageUnits } from '@weir/kernel';
 import { JsonScanner, type WireFormat } from '@weir/wire';
+import { type AnswerSink } from '../exchange/answer-sink';
 import { type AnswerStream } from '../exchange/answer-stream';
 import { openPassingRelay } from '../exchange/open-passing-relay';
 import { readScannedUsage } from '../exchange/read-scanned-usage';
@@ -20,7 +20,7 @@ export interface UsageObserver {
 /** A larger answer is passed all the same, and its usage estimated. */
 const MOST_BYTES = 8 * 1024 * 1024;
 const scanner = new JsonScanner();
-const nowhere = { write: () => true } as unknown as ServerResponse;
+const nowhere: AnswerSink = { write: () => true };
 const ignore = (): void => undefined;
 
 export function openUsageObserver(format: WireFormat, mediaType: string): UsageObserver {
