@@ -37,4 +37,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/readyz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Node is the first process and gets the signals itself: SIGTERM drains.
-CMD ["node", "--max-semi-space-size=64", "dist/apps/gateway/src/main.js"]
+CMD ["node", "--min-semi-space-size=64", "--max-semi-space-size=64", "--no-parallel-scavenge", "dist/apps/gateway/src/main.js"]

@@ -13,7 +13,7 @@ module.exports = {
       script: join('dist', 'apps', 'gateway', 'src', 'main.js'),
       exec_mode: 'cluster',
       instances: 2,
-      node_args: '--max-semi-space-size=64',
+      node_args: '--min-semi-space-size=64 --max-semi-space-size=64 --no-parallel-scavenge',
       env: { NODE_ENV: 'production', WEIR_WORKERS: '1', METRICS_PORT: 9090 },
       // Each process has metrics of its own: 9090, 9091, … Prometheus scrapes all of them.
       increment_var: 'METRICS_PORT',

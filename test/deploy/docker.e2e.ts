@@ -179,7 +179,7 @@ function hasCompose(docker: string): boolean {
 /** The flags of Node in `npm start`. */
 function startFlags(): string[] {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-  return [...scripts['start:prod'].matchAll(/ (--[\w-]+=\S+)/g)].map(([, flag]) => flag);
+  return [...scripts['start:prod'].matchAll(/ (--\S+)/g)].map(([, flag]) => flag);
 }
 
 function findShipped(folder: string): string[] {

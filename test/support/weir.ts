@@ -14,7 +14,7 @@ const ROOT = process.cwd();
 const MAIN = join('dist', 'apps', 'gateway', 'src', 'main.js');
 const START_TIMEOUT_MS = 90_000;
 /** As in package.json's start script. */
-const START_FLAGS = ['--max-semi-space-size=64'];
+const START_FLAGS = ['--min-semi-space-size=64', '--max-semi-space-size=64', '--no-parallel-scavenge'];
 /** A third of a start is compiling the same files. */
 const COMPILE_CACHE = join(tmpdir(), 'weir-test-compile-cache');
 export const TEST_ENCRYPTION_KEY = '5a'.repeat(32);
