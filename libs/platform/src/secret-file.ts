@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isErrno } from './is-error';
+import { syncFolder } from './sync-folder';
 
 /** Writes a whole file or nothing: a crash leaves the old content, never half of the new. */
 export async function writeFileAtomically(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
@@ -56,15 +57,4 @@ async function writeTemporary(path: string, content: string | Uint8Array, mode: 
     await file.close();
   }
   return temporary;
-}
-
-/** Without this the new name itself may be lost when the power goes. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, opendir, rename, rm, stat } from 'node:fs
 import { dirname, join } from 'node:path';
 import { type Readable } from 'node:stream';
 import { isErrno, toErrorCode } from '../is-error';
+import { syncFolder } from '../sync-folder';
 import { BlobMissing, type BlobPlace, type BlobStore, type IsBlobName, type OpenedBlob, storeUnavailable, type StoredBlob, toPutError, toStoreName } from './blob-store';
 
 const UNFINISHED = '.tmp';
@@ -101,16 +102,6 @@ async function writeDurably(path: string, content: Readable, signal: AbortSignal
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -1,6 +1,6 @@
-import { type Secret } from '@weir/kernel';
 import { type ListMultipartUploadsCommandInput, type ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3';
 import { Readable } from 'node:stream';
+import { type S3Configuration } from '../configuration';
 import { toErrorCode } from '../is-error';
 import { BlobMissing, type BlobPlace, type BlobStore, type IsBlobName, type OpenedBlob, storeUnavailable, type StoredBlob, toPutError, toStoreName } from './blob-store';
 import { S3Upload } from './s3-upload';
@@ -9,18 +9,7 @@ import { S3Upload } from './s3-upload';
 type S3Sdk = typeof import('@aws-sdk/client-s3');
 type S3Client = InstanceType<S3Sdk['S3Client']>;
 
-export interface S3Options {
-  /** Null is AWS's own for the region. */
-  readonly endpoint: string | null;
-  readonly bucket: string;
-  readonly region: string;
-  /** Null asks the environment as every AWS client does: profile, container role, instance role. */
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: Secret } | null;
-  /** Put before every key; empty, or ends in a slash. */
-  readonly prefix: string;
-  /** The bucket in the path instead of the host name. */
-  readonly pathStyle: boolean;
-}
+export type S3Options = Omit<S3Configuration, 'kind'>;
 
 export interface S3Timeouts {
   readonly connectMs: number;
