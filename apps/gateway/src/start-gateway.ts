@@ -40,7 +40,7 @@ import { Readiness } from './health/readiness';
 import { type FirstStart, prepareFirstStart } from './setup/first-start';
 import { startTraces } from './start-traces';
 import { warnOfConfiguration } from './warn-of-configuration';
-import { warnOfKnownPasswords } from './setup/warn-of-known-passwords';
+import { toKnownPasswordWarnings } from './setup/to-known-password-warnings';
 
 /** For the last calls of a drain to reach the ledger. */
 const SETTLE_TIMEOUT_MS = 5_000;
@@ -79,8 +79,7 @@ export async function startGateway(configuration: Configuration, environment: No
 async function open(configuration: Configuration, environment: NodeJS.ProcessEnv, closers: Closers): Promise<FirstStart | null> {
   const logger = createLogger(configuration.log);
   closers.push(() => logger.closeDestination());
-  warnOfConfiguration(logger, configuration.warnings);
-  warnOfKnownPasswords(configuration, logger);
+  warnOfConfiguration(logger, [...configuration.warnings, ...toKnownPasswordWarnings(configuration)]);
   const database = await openDatabase(configuration, logger, closers);
   const dataSource = await openDataSource(configuration, database.url, logger, closers);
   const parts = await makeParts(configuration, logger, dataSource, database.encryptionKeys, closers);
