@@ -6,7 +6,7 @@
  */
 import { createDataSource, runMigrations } from '@weir/platform';
 import { systemClock } from '@weir/kernel';
-import { LedgerReader, UsageInserter, UsageRollups } from '@weir/ledger';
+import { LedgerReader, RowBatch, UsageInserter, UsageRollups } from '@weir/ledger';
 import { Client } from 'pg';
 import { type DataSource } from 'typeorm';
 import { MIGRATIONS } from '../migrations';
@@ -158,7 +158,7 @@ async function measureBatches(url: string, dataSource: DataSource): Promise<void
   for (const [what, state] of [['with', 'ENABLE'], ['without', 'DISABLE'], ['with', 'ENABLE']]) {
     await dataSource.query(`ALTER TABLE usage_records ${state} TRIGGER roll_up_usage`);
     const startMs = performance.now();
-    for (let batch = 0; batch < 40; batch++) await inserter.insert(toBatch(keys, 500, Date.now()));
+    for (let batch = 0; batch < 40; batch++) await inserter.insert(RowBatch.of(toBatch(keys, 500, Date.now())));
     console.log(`a batch of 500 rows ${what} sums`.padEnd(72), `${((performance.now() - startMs) / 40).toFixed(1).padStart(7)} ms`);
   }
   await inserter.close();

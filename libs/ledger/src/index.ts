@@ -9,6 +9,7 @@ export * from './ledger-writer';
 export * from './ledger.module';
 export * from './prices';
 export * from './rollups/usage-rollups';
+export { RowBatch } from './row-batch';
 export { type RefusedRow, type RowInserter } from './row-uploader';
 export { type HoldRecord } from './spool/open-calls';
 export { type RecoveredCall } from './spool/orphan-calls';

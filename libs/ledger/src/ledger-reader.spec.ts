@@ -4,6 +4,7 @@ import { LedgerReader, parseUsageGroups, toRequestView, toUsageView, UsageInsert
 import { type DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres';
 import { toExampleRecord } from './example-record';
+import { RowBatch } from './row-batch';
 import { toUsageRowText } from './usage-row';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
@@ -42,7 +43,7 @@ describe('LedgerReader', () => {
     await new UsagePartitions(dataSource, { nowMs: () => START, monotonicMs: () => 0 }, silent).ensure(START);
     await database.query(`INSERT INTO upstreams (id, name, provider, base_url) VALUES ('${upstreamId}', 'main', 'openai', 'https://x')`);
     const inserter = new UsageInserter(database.url);
-    await inserter.insert(RECORDS.map(toUsageRowText));
+    await inserter.insert(RowBatch.of(RECORDS.map(toUsageRowText)));
     await inserter.close();
   });
   afterAll(async () => {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock } from '@weir/kernel';
 import { type Metrics } from '@weir/platform';
 import { type Logger } from 'pino';
+import { RowBatch } from './row-batch';
 import { type RefusedRow, type RowInserter, RowUploader } from './row-uploader';
 import { type HoldRecord, OpenCalls } from './spool/open-calls';
 import { SegmentLog } from './spool/segment-log';
@@ -83,7 +84,7 @@ export class LedgerWriter {
       parent,
       ownPath: folder.path,
       scanIntervalMs: options.scanIntervalMs ?? 30_000,
-      upload: (rowTexts) => this.#uploader.upload(rowTexts),
+      upload: (rowTexts) => this.#uploader.upload(RowBatch.of(rowTexts)),
       onCorrupt: this.#noteCorrupt,
       onRows: (rows) => (this.#recoveredRows += rows),
       logger: options.logger,
@@ -216,6 +217,7 @@ export class LedgerWriter {
       queue: new UploadQueue({
         log: this.#log,
         capacity: rowsInMemory ?? 20_000,
+        batchRows: batchRows ?? 500,
         onCorrupt: (segment, offset) => this.#noteCorrupt(this.#folder.name, segment, offset),
       }),
       uploader: this.#uploader,

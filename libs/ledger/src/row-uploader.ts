@@ -1,10 +1,11 @@
 import { type Metrics } from '@weir/platform';
 import { type Logger } from 'pino';
+import { type RowBatch } from './row-batch';
 import { toErrorCode, toInsertFailure } from './to-insert-failure';
 
-/** Stores rows, each the JSON text of one. @returns how many were new. All are stored, or none and it throws. */
+/** Stores rows. @returns how many were new. All are stored, or none and it throws. */
 export interface RowInserter {
-  insert(rowTexts: readonly string[]): Promise<number>;
+  insert(rows: RowBatch): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -53,15 +54,15 @@ export class RowUploader {
   }
 
   /** @returns true when every row is stored or refused; false when it was stopped before. */
-  async upload(rowTexts: readonly string[]): Promise<boolean> {
+  async upload(rows: RowBatch): Promise<boolean> {
     // The next part is last.
-    const parts = rowTexts.length === 0 ? [] : [rowTexts];
+    const parts = rows.length === 0 ? [] : [rows];
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
       if (this.#isStopped) return false;
       try {
         const newRows = await this.#insert(part);
         this.#options.metrics.ledgerWrote('written', newRows);
-        for (const rowText of part) this.onLanded(toRequestId(rowText));
+        for (const requestId of part.requestIds) this.onLanded(requestId);
         if (newRows < part.length) this.#options.metrics.ledgerWrote('repeated', part.length - newRows);
         this.#noteSuccess();
       } catch (error) {
@@ -78,24 +79,24 @@ export class RowUploader {
   }
 
   /** One at a time: an inserter has one connection, and a transaction on it. */
-  async #insert(part: readonly string[]): Promise<number> {
+  async #insert(part: RowBatch): Promise<number> {
     const insertion = this.#inserting.then(() => this.#options.inserter.insert(part));
     this.#inserting = insertion.catch(() => undefined);
     return insertion;
   }
 
-  async #toNextParts(part: readonly string[], error: unknown): Promise<(readonly string[])[]> {
+  async #toNextParts(part: RowBatch, error: unknown): Promise<RowBatch[]> {
     const failure = toInsertFailure(error);
     if (failure === 'passing' || (failure === 'slow' && part.length === 1)) {
       await this.#waitForRetry(error);
       return [part];
     }
     if (part.length === 1) {
-      this.#refuse(part[0], error);
+      this.#refuse(part.toTexts()[0], error);
       return [];
     }
-    const middle = part.length >>> 1;
-    return [part.slice(middle), part.slice(0, middle)];
+    const [first, second] = part.halve();
+    return [second, first];
   }
 
   #refuse(rowText: string, error: unknown): void {
@@ -139,12 +140,4 @@ function parseRowIds(rowText: string): { requestId: string; attempt: number } {
     // A row that cannot even be read has no ids to tell.
   }
   return { requestId: 'unreadable', attempt: 0 };
-}
-
-const REQUEST_ID_START = '{"request_id":"'.length;
-const REQUEST_ID_LENGTH = 36;
-
-/** Each row's text begins with it, see toUsageRowText. */
-function toRequestId(rowText: string): string {
-  return rowText.slice(REQUEST_ID_START, REQUEST_ID_START + REQUEST_ID_LENGTH);
 }

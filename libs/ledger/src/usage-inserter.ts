@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { type RowBatch } from './row-batch';
 import { USAGE_ROW_TYPE } from './usage-row';
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -32,13 +33,12 @@ export class UsageInserter {
   constructor(private readonly connectionString: string) {}
 
   /**
-   * @param rowTexts each the JSON object of one row, as `toUsageRowText` makes it; nobody parses it here
    * @returns how many of the rows were new. All are stored and in the sums, or none and it throws.
    */
-  async insert(rowTexts: readonly string[]): Promise<number> {
+  async insert({ json }: RowBatch): Promise<number> {
     const client = (this.#client ??= await this.#connect());
     try {
-      const result = await client.query(INSERT, [`[${rowTexts.join(',')}]`]);
+      const result = await client.query(INSERT, [json]);
       return result.rowCount ?? 0;
     } catch (error) {
       // Also an answer that came too late is on this connection: it cannot be used for another question.

@@ -6,6 +6,7 @@ import { waitFor } from '../../../test/support/wait-for';
 import { toExampleRecord } from './example-record';
 import { RowUploader } from './row-uploader';
 import { type UsageRecord } from './usage-record';
+import { RowBatch } from './row-batch';
 import { toUsageRowText } from './usage-row';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
@@ -45,7 +46,7 @@ describe('UsagePartitions', () => {
     await database.drop();
   });
 
-  const store = (...records: UsageRecord[]): Promise<boolean> => uploader.upload(records.map(toUsageRowText));
+  const store = (...records: UsageRecord[]): Promise<boolean> => uploader.upload(RowBatch.of(records.map(toUsageRowText)));
   const write = (...times: number[]): Promise<boolean> => store(...times.map((atMs) => toExampleRecord({ atMs })));
 
   /** Where the rows are, from the oldest. */

@@ -14,6 +14,7 @@ export type UsageStatus = (typeof USAGE_STATUSES)[number];
 
 /** What one attempt used and cost: a row of the ledger. */
 export interface UsageRecord {
+  /** A UUID. */
   readonly requestId: string;
   /** From 1. */
   readonly attempt: number;

@@ -6,6 +6,8 @@ const LARGEST_INTEGER = 2_147_483_647;
 const LONGEST_TEXT = 512;
 const REMEMBERED_TEXTS = 4_096;
 const LONGEST_PLACE = 1_024;
+/** Of a UTF-16 unit. */
+const LARGEST_UTF8_LENGTH = 3;
 
 /** How PostgreSQL's json_to_recordset reads the texts that `toUsageRowText` makes. */
 export const USAGE_ROW_TYPE = `
@@ -24,42 +26,68 @@ export function toStorableText(text: string): string {
 }
 
 /**
- * A record as the JSON object of one row, on one line. It is made once and goes as it is through the
- * spool into PostgreSQL. What identifies the row (ids, attempt, time) is not brought into shape:
- * changing it could make two rows one.
+ * A record as the JSON object of one row, on one line. It goes as it is through the spool into
+ * PostgreSQL. What identifies the row (ids, attempt, time) is not brought into shape: changing it
+ * could make two rows one.
  */
 export function toUsageRowText(record: UsageRecord): string {
+  return toBeginning(record) + findPlace(record).text;
+}
+
+/** The same text, written into `bytes` as UTF-8. @returns where it ends; null when it would not fit, and nothing of worth was written. */
+export function writeUsageRow(record: UsageRecord, bytes: Buffer, start: number): number | null {
+  const beginning = toBeginning(record);
+  const place = findPlace(record).bytes;
+  if (start + beginning.length * LARGEST_UTF8_LENGTH + place.length > bytes.length) return null;
+  const middle = start + bytes.write(beginning, start, 'utf8');
+  return middle + place.copy(bytes, middle);
+}
+
+/** What differs from row to row; its request first, by which others find it. */
+function toBeginning(record: UsageRecord): string {
   const { usage } = record;
   return (
-    `{"request_id":${JSON.stringify(record.requestId)},"attempt":${toJsonNumber(record.attempt)},"at_ms":${toJsonNumber(record.atMs)}${toPlaceText(record)}` +
+    `{"request_id":"${record.requestId}","attempt":${toJsonNumber(record.attempt)},"at_ms":${toJsonNumber(record.atMs)}` +
     `,"status":"${record.status}","http_status":${toSmallint(record.httpStatus)},"error_code":${toJsonText(record.errorCode)}` +
     `,"input_tokens":${toBigint(usage.inputTokens)},"cached_input_tokens":${toBigint(usage.cachedInputTokens)}` +
     `,"output_tokens":${toBigint(usage.outputTokens)},"units":${toUnitsText(usage)},"estimated":${record.estimated}` +
     `,"cost_nanos":${toBigint(record.costNanos)},"rate":${toOneLine(record.rate)}` +
-    `,"duration_ms":${toInteger(record.durationMs)},"first_byte_ms":${toInteger(record.firstByteMs)}}`
+    `,"duration_ms":${toInteger(record.durationMs)},"first_byte_ms":${toInteger(record.firstByteMs)}`
   );
 }
 
 /** Who called what, and where it went: the same in all rows of a caller and a model while the upstream's key is the same. */
 type Place = Pick<UsageRecord, 'organizationId' | 'projectId' | 'keyId' | 'operation' | 'model' | 'upstreamId' | 'upstreamKeyId' | 'upstreamModel'>;
 
-/** By the caller's key, the place of its last row and its text. */
-const places = new Map<string, { readonly place: Place; readonly text: string }>();
+interface PlaceText {
+  /** The end of a row's text. */
+  readonly text: string;
+  readonly bytes: Buffer;
+}
 
-function toPlaceText(record: UsageRecord): string {
+interface KnownPlace extends PlaceText {
+  readonly place: Place;
+}
+
+/** By the caller's key, the place of its last row and its text. */
+const places = new Map<string, KnownPlace>();
+
+function findPlace(record: UsageRecord): PlaceText {
   const known = places.get(record.keyId);
-  if (known !== undefined && isSamePlace(known.place, record)) return known.text;
+  if (known !== undefined && isSamePlace(known.place, record)) return known;
   const { organizationId, projectId, keyId, operation, model, upstreamId, upstreamKeyId, upstreamModel } = record;
-  const pieces =
+  const bytes = Buffer.from(
     `,"organization_id":${toJsonText(organizationId)},"project_id":${toJsonText(projectId)},"key_id":${toJsonText(keyId)}` +
-    `,"operation":${toJsonText(operation)},"model":${toJsonText(model)},"upstream_id":${toJsonText(upstreamId)}` +
-    `,"upstream_key_id":${toJsonText(upstreamKeyId)},"upstream_model":${toJsonText(upstreamModel)}`;
-  if (pieces.length > LONGEST_PLACE) return pieces;
+      `,"operation":${toJsonText(operation)},"model":${toJsonText(model)},"upstream_id":${toJsonText(upstreamId)}` +
+      `,"upstream_key_id":${toJsonText(upstreamKeyId)},"upstream_model":${toJsonText(upstreamModel)}}`,
+  );
   // Out of bytes, so that it is one string: put together from pieces, it would be a tree of them for as long as it is remembered.
-  const text = Buffer.from(pieces).toString();
+  const text = bytes.toString();
+  if (bytes.length > LONGEST_PLACE) return { text, bytes };
   if (places.size === REMEMBERED_TEXTS) places.clear();
-  places.set(keyId, { place: { organizationId, projectId, keyId, operation, model, upstreamId, upstreamKeyId, upstreamModel }, text });
-  return text;
+  const made = { place: { organizationId, projectId, keyId, operation, model, upstreamId, upstreamKeyId, upstreamModel }, text, bytes };
+  places.set(keyId, made);
+  return made;
 }
 
 function isSamePlace(one: Place, other: Place): boolean {

@@ -6,7 +6,9 @@ import { MIGRATIONS } from '../../../../migrations';
 import { Foundation1763600000000 } from '../../../../migrations/1763600000000-foundation';
 import { UsageRollups1763700000000 } from '../../../../migrations/1763700000000-usage-rollups';
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres';
+import { waitFor } from '../../../../test/support/wait-for';
 import { toExampleRecord } from '../example-record';
+import { RowBatch } from '../row-batch';
 import { toUsageRowText } from '../usage-row';
 import { type UsageGroup } from '../usage-sum';
 import { DAY_MS, HOUR_MS } from './usage-spans';
@@ -72,7 +74,7 @@ describe('the sums of the ledger', () => {
     await database.drop();
   });
 
-  const store = (records: readonly UsageRecord[], by = 0): Promise<number> => inserters[by].insert(records.map(toUsageRowText));
+  const store = (records: readonly UsageRecord[], by = 0): Promise<number> => inserters[by].insert(RowBatch.of(records.map(toUsageRowText)));
 
   /** Fails when a table of sums is not, to the last column, what a sum over the rows would be. */
   async function expectExactSums(rows: number, of = database): Promise<void> {
@@ -150,7 +152,7 @@ describe('the sums of the ledger', () => {
   it('hold nothing of a batch that is refused', async () => {
     const records = toRecords(50, 5);
     const broken = toUsageRowText(records[49]).replace(/"status":"\w+"/, '"status":"fine"');
-    await expect(inserters[0].insert([...records.slice(0, 49).map(toUsageRowText), broken])).rejects.toMatchObject({ code: '23514' });
+    await expect(inserters[0].insert(RowBatch.of([...records.slice(0, 49).map(toUsageRowText), broken]))).rejects.toMatchObject({ code: '23514' });
     await store(records.slice(0, 10));
     await expectExactSums(10);
   });
@@ -325,10 +327,10 @@ describe('the sums of the ledger', () => {
     const controller = new AbortController();
     const asking = reader.listRows({}, {}, controller.signal);
     const isWaiting = async (): Promise<boolean> => (await database.query(`SELECT 1 FROM pg_locks WHERE NOT granted`)).length > 0;
-    while (!(await isWaiting()));
+    await waitFor(isWaiting, { what: 'the question to wait for the table' });
     controller.abort();
     await expect(asking).rejects.toThrow('aborted');
-    expect(await isWaiting()).toBe(false);
+    await waitFor(async () => !(await isWaiting()), { what: 'the question to be taken back' });
     await locker.rollbackTransaction();
     await locker.release();
     await expect(reader.listRows({})).resolves.toMatchObject({ items: [] });

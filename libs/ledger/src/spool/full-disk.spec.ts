@@ -6,6 +6,7 @@ import { waitFor } from '../../../../test/support/wait-for';
 import { toExampleRecord } from '../example-record';
 import { createExampleLog, makeDataDirectory, openExampleWriter } from '../example-writer';
 import { type LedgerWriter } from '../ledger-writer';
+import { type RowBatch } from '../row-batch';
 import { readSpoolStretch } from './spool-record';
 
 const FULL_BYTES = 64 * 1024;
@@ -66,10 +67,10 @@ describe.each(disks)('LedgerWriter on a full disk, %s', (_how, makeDisk) => {
   const stored = new Set<string>();
   const log = createExampleLog();
   const inserter = {
-    insert: (rowTexts: readonly string[]) => {
+    insert: ({ requestIds }: RowBatch) => {
       if (isAway) return Promise.reject(new Error('PostgreSQL is away'));
-      for (const text of rowTexts) stored.add(text.slice(15, 51));
-      return Promise.resolve(rowTexts.length);
+      for (const requestId of requestIds) stored.add(requestId);
+      return Promise.resolve(requestIds.length);
     },
     close: () => Promise.resolve(),
   };

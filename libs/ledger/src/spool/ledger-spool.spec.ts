@@ -7,6 +7,7 @@ import { waitFor } from '../../../../test/support/wait-for';
 import { toExampleRecord } from '../example-record';
 import { createExampleLog, makeDataDirectory, openExampleWriter } from '../example-writer';
 import { type LedgerWriter, type LedgerWriterOptions } from '../ledger-writer';
+import { type RowBatch } from '../row-batch';
 import { type RowInserter } from '../row-uploader';
 import { UsageInserter } from '../usage-inserter';
 import { type UsageRecord } from '../usage-record';
@@ -29,7 +30,7 @@ function measureHeap(): number {
 function createDoor(inserter: RowInserter) {
   const door = {
     isOpen: false,
-    insert: (rowTexts: readonly string[]) => (door.isOpen ? inserter.insert(rowTexts) : Promise.reject(new Error('PostgreSQL is away'))),
+    insert: (rows: RowBatch) => (door.isOpen ? inserter.insert(rows) : Promise.reject(new Error('PostgreSQL is away'))),
     close: () => inserter.close(),
   };
   return door;
@@ -279,10 +280,10 @@ describe('LedgerWriter and its spool', () => {
     let isAway = true;
     // The table itself is not what this is about.
     const inserter: RowInserter = {
-      insert: (rowTexts) => {
+      insert: ({ requestIds }) => {
         if (isAway) return Promise.reject(new Error('PostgreSQL is away'));
-        for (const text of rowTexts) seen.add(text.slice(15, 51));
-        return Promise.resolve(rowTexts.length);
+        for (const requestId of requestIds) seen.add(requestId);
+        return Promise.resolve(requestIds.length);
       },
       close: () => Promise.resolve(),
     };

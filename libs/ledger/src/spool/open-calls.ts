@@ -1,4 +1,6 @@
 import { type Nanos } from '@weir/kernel';
+import { type UsageRecord } from '../usage-record';
+import { toUsageRowText } from '../usage-row';
 import { IdTable, type Tabled } from './id-table';
 import { toSpoolLine } from './spool-record';
 
@@ -12,9 +14,7 @@ export interface HoldRecord {
 }
 
 interface OpenIntent {
-  readonly attempt: number;
-  /** As it stands in the spool. */
-  readonly body: string;
+  readonly record: UsageRecord;
   readonly next: OpenIntent | null;
 }
 
@@ -52,10 +52,9 @@ export class OpenCalls {
     this.#getCall(requestId).hold = holdText;
   }
 
-  /** `body` as it was written. */
-  intend(requestId: string, attempt: number, body: string): void {
-    const call = this.#getCall(requestId);
-    call.intents = { attempt, body, next: call.intents };
+  intend(record: UsageRecord): void {
+    const call = this.#getCall(record.requestId);
+    call.intents = { record, next: call.intents };
   }
 
   /** The attempt's row is safe. */
@@ -81,7 +80,7 @@ export class OpenCalls {
     let lines = '';
     for (const { hold, chargedNanos, intents } of this.#calls.values()) {
       if (hold !== null) lines += toSpoolLine(toHoldBody(hold, chargedNanos));
-      for (let intent = intents; intent !== null; intent = intent.next) lines += toSpoolLine(intent.body);
+      for (let intent = intents; intent !== null; intent = intent.next) lines += toSpoolLine(`I${toUsageRowText(intent.record)}`);
     }
     return lines;
   }
@@ -102,7 +101,7 @@ export class OpenCalls {
 
 function without(intents: OpenIntent | null, attempt: number): OpenIntent | null {
   if (intents === null) return null;
-  if (intents.attempt === attempt) return intents.next;
+  if (intents.record.attempt === attempt) return intents.next;
   return { ...intents, next: without(intents.next, attempt) };
 }
 

@@ -6,6 +6,7 @@ const fsyncAsync = promisify(fsync);
 
 /** Enough for the records of a turn at load: a disk that takes this is not full. */
 const PROBE_BYTES = 16 * 1024;
+const LINE_BREAK = Buffer.from('\n');
 
 /** One segment that is being written. */
 export class SegmentFile {
@@ -33,8 +34,8 @@ export class SegmentFile {
   }
 
   /** Writes all of it, or takes back what was written and throws the system's error. */
-  write(text: string): void {
-    const bytes = toBytes(this.#isTorn ? `\n${text}` : text);
+  write(lines: Buffer): void {
+    const bytes = this.#isTorn ? Buffer.concat([LINE_BREAK, lines]) : lines;
     let written = 0;
     try {
       while (written < bytes.length) written += writeSync(this.#file, bytes, written, bytes.length - written);
@@ -48,9 +49,9 @@ export class SegmentFile {
   }
 
   /** Writes all of it, and returns when it is on the disk itself; otherwise as `write`. */
-  writeThrough(text: string): void {
+  writeThrough(lines: Buffer): void {
     const before = this.bytes;
-    this.write(text);
+    this.write(lines);
     try {
       fdatasyncSync(this.#file);
     } catch (error) {
@@ -62,7 +63,7 @@ export class SegmentFile {
   /** Throws when the disk is still full. */
   probe(): void {
     const before = this.bytes;
-    this.write('\n'.repeat(PROBE_BYTES));
+    this.write(Buffer.alloc(PROBE_BYTES, LINE_BREAK));
     this.#cut(before);
   }
 
@@ -112,13 +113,4 @@ export function syncFolderNow(path: string): void {
   } finally {
     closeSync(folder);
   }
-}
-
-const scratch = Buffer.allocUnsafe(256 * 1024);
-const LARGEST_UTF8_LENGTH = 3;
-
-/** To be used at once: the bytes of the next text take the same place. Memory made anew for each write costs more than the write. */
-function toBytes(text: string): Buffer {
-  if (text.length * LARGEST_UTF8_LENGTH > scratch.length) return Buffer.from(text, 'utf8');
-  return scratch.subarray(0, scratch.write(text, 'utf8'));
 }

@@ -83,7 +83,7 @@ export class SegmentLog {
   }
 
   /** Writes whole records, `rows` of them rows. @returns where. @throws when they are not written: none of them is. */
-  write(lines: string, rows: number): SpoolPosition {
+  write(lines: Buffer, rows: number): SpoolPosition {
     if (this.#failure !== null) throw this.#failure;
     if (this.#isClosed) throw new Error('the spool is closed');
     try {
@@ -171,7 +171,7 @@ export class SegmentLog {
     this.#addSegment(this.#current.number + 1, this.#options.toCarried());
   }
 
-  #append(lines: string): void {
+  #append(lines: Buffer): void {
     const before = this.#current.bytes;
     try {
       if (this.#options.syncDelayMs === 0) this.#current.writeThrough(lines);
@@ -185,7 +185,7 @@ export class SegmentLog {
   #addSegment(number: number, carried: string): void {
     const segment = new SegmentFile(number, this.#options.folder.toSegmentPath(number));
     try {
-      if (carried !== '') segment.write(carried);
+      if (carried !== '') segment.write(Buffer.from(carried));
       // Whoever acts on a record only when the disk has it relies on the file's name, too.
       if (this.#options.syncDelayMs === 0) syncFolderNow(this.#options.folder.path);
     } catch (error) {

@@ -6,6 +6,7 @@ import { type UsageRecord } from '../usage-record';
 import { toExampleRecord } from '../example-record';
 import { openExampleWriter } from '../example-writer';
 import { type LedgerWriter } from '../ledger-writer';
+import { type RowBatch } from '../row-batch';
 import { UsageInserter } from '../usage-inserter';
 
 /**
@@ -18,9 +19,9 @@ async function main(): Promise<void> {
   const inserter = new UsageInserter(url);
   let stored = 0;
   const counting = {
-    insert: async (rowTexts: readonly string[]) => {
-      const newRows = await inserter.insert(rowTexts);
-      stored += rowTexts.length;
+    insert: async (rows: RowBatch) => {
+      const newRows = await inserter.insert(rows);
+      stored += rows.length;
       return newRows;
     },
     close: () => inserter.close(),

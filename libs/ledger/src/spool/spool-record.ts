@@ -15,16 +15,25 @@ export interface SpoolRecord {
   readonly json: string;
 }
 
-const NEWLINE = 0x0a;
+export const NEWLINE = 0x0a;
 const SPACE = 0x20;
 const CHECKSUM_DIGITS = 8;
 /** The checksum, a space, the kind. */
 const SMALLEST_LINE = CHECKSUM_DIGITS + 2;
+/** Where a line's body begins: behind the checksum and a space. */
+export const BODY_START = CHECKSUM_DIGITS + 1;
+const HEX_DIGITS = Buffer.from('0123456789abcdef');
 const KINDS = new Map<string, SpoolRecordKind>(SPOOL_RECORD_KINDS.map((kind) => [kind, kind]));
 
 /** A record as it stands in a segment. `body` is its kind and its JSON, without line breaks. */
 export function toSpoolLine(body: string): string {
   return `${crc32(body).toString(16).padStart(CHECKSUM_DIGITS, '0')} ${body}\n`;
+}
+
+/** Writes what stands before a line's body. By hand: a number's own `toString(16)` takes as long as the checksum. */
+export function writeChecksum(checksum: number, bytes: Buffer, start: number): void {
+  for (let digit = 0; digit < CHECKSUM_DIGITS; digit++) bytes[start + digit] = HEX_DIGITS[(checksum >>> (28 - 4 * digit)) & 0xf];
+  bytes[start + CHECKSUM_DIGITS] = SPACE;
 }
 
 /** Takes a line without its end. @returns null when it is not as it was written. */

@@ -1,10 +1,9 @@
 import { type Nanos } from '@weir/kernel';
 import { isError } from '@weir/platform';
 import { type UsageRecord } from '../usage-record';
-import { toUsageRowText } from '../usage-row';
 import { type HoldRecord, type OpenCalls, toHoldBody, toHoldText } from './open-calls';
 import { type SegmentLog, type SpoolPosition } from './segment-log';
-import { toSpoolLine } from './spool-record';
+import { type RowPlace, SpoolLines } from './spool-lines';
 
 /** A release goes along with the next write, or after so long: whoever reads the spool without it settles its call once more, which changes nothing. */
 const LONGEST_RELEASE_WAIT_MS = 20;
@@ -12,11 +11,20 @@ const LONGEST_RELEASE_WAIT_MS = 20;
 /** Called once, at the end of a turn of the event loop: with null when the intent is written, else nothing may be sent. Must not throw: others depart after it. */
 export type Depart = (error: Error | null) => void;
 
-/** The row of an attempt that is over. */
-export interface FinalRow {
+interface FinalRow {
   readonly requestId: string;
   readonly attempt: number;
   readonly costNanos: Nanos | null;
+}
+
+/** The row of an attempt that is over. */
+export interface WrittenRow extends FinalRow {
+  /** Where its JSON stands in what was written. */
+  readonly place: RowPlace;
+}
+
+/** The same, when it could not be written. */
+export interface UnwrittenRow extends FinalRow {
   readonly text: string;
 }
 
@@ -26,28 +34,27 @@ interface WaitingHold {
 }
 
 interface WaitingIntent {
-  readonly requestId: string;
-  readonly attempt: number;
-  readonly body: string;
+  readonly record: UsageRecord;
   readonly depart: Depart;
 }
 
 /** What goes with one write. */
 interface WrittenBatch {
-  readonly lines: string;
+  /** Until the next line is added. */
+  readonly bytes: Buffer;
   readonly holds: readonly WaitingHold[];
   readonly intents: readonly WaitingIntent[];
-  readonly rows: readonly FinalRow[];
+  readonly rows: readonly WrittenRow[];
   readonly releases: readonly string[];
 }
 
 export interface SpoolWriterOptions {
   readonly log: SegmentLog;
   readonly calls: OpenCalls;
-  /** These rows are in the spool, from that place on. */
-  readonly onWritten: (rows: readonly FinalRow[], position: SpoolPosition) => void;
+  /** These rows, which stand in `bytes`, are in the spool, from that position on. `bytes` is not theirs to keep. */
+  readonly onWritten: (rows: readonly WrittenRow[], bytes: Buffer, position: SpoolPosition) => void;
   /** These could not be written. */
-  readonly onUnwritten: (rows: readonly FinalRow[]) => void;
+  readonly onUnwritten: (rows: readonly UnwrittenRow[]) => void;
 }
 
 /**
@@ -56,14 +63,14 @@ export interface SpoolWriterOptions {
  */
 export class SpoolWriter {
   readonly #options: SpoolWriterOptions;
-  #lines = '';
+  readonly #lines = new SpoolLines();
   #holds: WaitingHold[] = [];
   #intents: WaitingIntent[] = [];
-  #rows: FinalRow[] = [];
+  #rows: WrittenRow[] = [];
   #releases: string[] = [];
   /** Holds that could not be written, by request id. */
   readonly #unwrittenHolds = new Map<string, string>();
-  #departures: { readonly depart: Depart; readonly error: Error | null }[] = [];
+  #departures: { readonly intents: readonly WaitingIntent[]; readonly error: Error | null }[] = [];
   #isTurnPlanned = false;
   #releaseTimer: NodeJS.Timeout | null = null;
 
@@ -76,17 +83,14 @@ export class SpoolWriter {
   }
 
   intent(record: UsageRecord, depart: Depart): void {
-    const body = `I${toUsageRowText(record)}`;
-    this.#lines += toSpoolLine(body);
-    this.#intents.push({ requestId: record.requestId, attempt: record.attempt, body, depart });
+    this.#lines.addIntent(record);
+    this.#intents.push({ record, depart });
     this.#planTurn();
   }
 
   append(record: UsageRecord): void {
-    const body = `F${toUsageRowText(record)}`;
-    this.#lines += toSpoolLine(body);
-    // Cut out of the body, which the checksum has made one string: put together from pieces, the row would be a tree of strings that lives for long.
-    this.#rows.push({ requestId: record.requestId, attempt: record.attempt, costNanos: record.costNanos, text: body.slice(1) });
+    const { requestId, attempt, costNanos } = record;
+    this.#rows.push({ requestId, attempt, costNanos, place: this.#lines.addFinal(record) });
     this.#planTurn();
   }
 
@@ -103,19 +107,16 @@ export class SpoolWriter {
   }
 
   /** After writing has failed and works again. */
-  writeAgain(rows: readonly FinalRow[]): void {
+  writeAgain(rows: readonly UnwrittenRow[]): void {
     const holds = [...this.#unwrittenHolds];
     this.#unwrittenHolds.clear();
     for (const [requestId, text] of holds) this.#addHold(requestId, text);
-    for (const row of rows) {
-      this.#lines += toSpoolLine(`F${row.text}`);
-      this.#rows.push(row);
-    }
+    for (const { requestId, attempt, costNanos, text } of rows) this.#rows.push({ requestId, attempt, costNanos, place: this.#lines.addFinalText(text) });
     this.#write();
   }
 
   #addHold(requestId: string, text: string): void {
-    this.#lines += toSpoolLine(toHoldBody(text, 0));
+    this.#lines.add(toHoldBody(text, 0));
     this.#holds.push({ requestId, text });
     this.#planTurn();
   }
@@ -136,16 +137,16 @@ export class SpoolWriter {
     this.#write();
     const departures = this.#departures;
     this.#departures = [];
-    for (const { depart, error } of departures) depart(error);
+    for (const { intents, error } of departures) for (const { depart } of intents) depart(error);
   };
 
   #write(): void {
-    if (this.#lines === '' && this.#releases.length === 0) return;
+    if (this.#lines.isEmpty && this.#releases.length === 0) return;
     const batch = this.#takeBatch();
     const { calls, log } = this.#options;
     let position: SpoolPosition | null = null;
     try {
-      position = log.write(batch.lines, batch.rows.length);
+      position = log.write(batch.bytes, batch.rows.length);
     } catch (error) {
       this.#noteUnwritten(batch, isError(error) ? error : new Error('the spool cannot be written'));
     }
@@ -156,26 +157,27 @@ export class SpoolWriter {
     }
   }
 
-  #noteWritten({ holds, intents, rows }: WrittenBatch, position: SpoolPosition): void {
+  #noteWritten({ bytes, holds, intents, rows }: WrittenBatch, position: SpoolPosition): void {
     const { calls, onWritten } = this.#options;
     for (const { requestId, text } of holds) calls.hold(requestId, text);
-    for (const { requestId, attempt, body } of intents) calls.intend(requestId, attempt, body);
+    for (const { record } of intents) calls.intend(record);
     for (const { requestId, attempt, costNanos } of rows) calls.finish(requestId, attempt, costNanos);
-    if (rows.length > 0) onWritten(rows, position);
+    if (rows.length > 0) onWritten(rows, bytes, position);
     this.#planDepartures(intents, null);
   }
 
-  #noteUnwritten({ holds, intents, rows }: WrittenBatch, error: Error): void {
+  #noteUnwritten({ bytes, holds, intents, rows }: WrittenBatch, error: Error): void {
     for (const { requestId, text } of holds) this.#unwrittenHolds.set(requestId, text);
-    if (rows.length > 0) this.#options.onUnwritten(rows);
+    if (rows.length > 0) this.#options.onUnwritten(rows.map((row) => toUnwritten(row, bytes)));
     this.#planDepartures(intents, error);
   }
 
+  /** Its bytes are those of the lines: nothing may be added before they are done with. */
   #takeBatch(): WrittenBatch {
     const releases = this.#releases;
-    const lines = releases.length === 0 ? this.#lines : this.#lines + toSpoolLine(`R${JSON.stringify(releases)}`);
-    const batch = { lines, holds: this.#holds, intents: this.#intents, rows: this.#rows, releases };
-    this.#lines = '';
+    if (releases.length > 0) this.#lines.add(`R${JSON.stringify(releases)}`);
+    const batch = { bytes: this.#lines.bytes, holds: this.#holds, intents: this.#intents, rows: this.#rows, releases };
+    this.#lines.clear();
     this.#holds = [];
     this.#intents = [];
     this.#rows = [];
@@ -185,6 +187,10 @@ export class SpoolWriter {
 
   /** They leave when the turn ends: never inside whatever has made this write. */
   #planDepartures(intents: readonly WaitingIntent[], error: Error | null): void {
-    for (const { depart } of intents) this.#departures.push({ depart, error });
+    if (intents.length > 0) this.#departures.push({ intents, error });
   }
+}
+
+function toUnwritten({ requestId, attempt, costNanos, place }: WrittenRow, bytes: Buffer): UnwrittenRow {
+  return { requestId, attempt, costNanos, text: bytes.toString('utf8', place.start, place.end) };
 }

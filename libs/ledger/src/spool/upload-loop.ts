@@ -4,8 +4,8 @@ import { type Logger } from 'pino';
 import { type RowUploader } from '../row-uploader';
 import { AgeGauge } from './age-gauge';
 import { type SpoolPosition } from './segment-log';
-import { type FinalRow } from './spool-writer';
-import { type UploadBatch, type UploadQueue } from './upload-queue';
+import { type UnwrittenRow, type WrittenRow } from './spool-writer';
+import { NO_ROWS, type UploadBatch, type UploadQueue } from './upload-queue';
 
 export interface UploadLoopOptions {
   readonly queue: UploadQueue;
@@ -18,11 +18,11 @@ export interface UploadLoopOptions {
   /** The first `rows` rows of the spool are done with. */
   readonly onStored: (rows: number) => void;
   /** Rows are stored that are not in the spool. */
-  readonly onUnwrittenStored: (rows: readonly FinalRow[]) => void;
+  readonly onUnwrittenStored: (rows: readonly UnwrittenRow[]) => void;
 }
 
 const READ_RETRY_MS = 1_000;
-const NOTHING: UploadBatch = { texts: [], unwritten: null, missing: 0 };
+const NOTHING: UploadBatch = { rows: NO_ROWS, unwritten: null, missing: 0 };
 
 /** Takes this process's rows to PostgreSQL, a batch every `intervalMs` or as soon as one is full, one at a time. */
 export class UploadLoop {
@@ -62,13 +62,13 @@ export class UploadLoop {
     this.#appended++;
   }
 
-  readonly push = (rows: readonly FinalRow[], position: SpoolPosition): void => {
-    this.#options.queue.push(rows, position);
+  readonly push = (rows: readonly WrittenRow[], bytes: Buffer, position: SpoolPosition): void => {
+    this.#options.queue.push(rows, bytes, position);
     this.#age.noteAppended(this.#appended);
     this.#plan();
   };
 
-  readonly pushUnwritten = (rows: readonly FinalRow[]): void => {
+  readonly pushUnwritten = (rows: readonly UnwrittenRow[]): void => {
     this.#options.queue.pushUnwritten(rows);
     this.#age.noteAppended(this.#appended);
     this.#plan();
@@ -93,7 +93,7 @@ export class UploadLoop {
    * Takes out rows that are nowhere but in memory, to be written after all and pushed. Those that are
    * being stored are among them: they are stored once more then, without effect.
    */
-  takeUnwritten(): FinalRow[] {
+  takeUnwritten(): UnwrittenRow[] {
     const waiting = this.#options.queue.takeUnwritten();
     if (this.#batch.unwritten === null) return waiting;
     const all = [...this.#batch.unwritten, ...waiting];
@@ -121,8 +121,8 @@ export class UploadLoop {
     const { queue, uploader, batchRows, logger } = this.#options;
     try {
       do {
-        this.#batch = await queue.next(batchRows);
-        if (!(await uploader.upload(this.#batch.texts))) return;
+        this.#batch = await queue.next();
+        if (!(await uploader.upload(this.#batch.rows))) return;
         this.#settle(this.#batch);
         this.#batch = NOTHING;
       } while (!this.#isStopped && (queue.length >= batchRows || (queue.length > 0 && this.#settled < this.#urgentUpTo)));
@@ -135,12 +135,12 @@ export class UploadLoop {
     }
   }
 
-  #settle({ texts, unwritten, missing }: UploadBatch): void {
+  #settle({ rows, unwritten, missing }: UploadBatch): void {
     if (missing > 0) this.#options.metrics.ledgerWrote('lost', missing);
-    this.#settled += texts.length + missing;
+    this.#settled += rows.length + missing;
     this.#age.noteSettled(this.#settled);
     if (unwritten !== null) this.#options.onUnwrittenStored(unwritten);
-    else this.#options.onStored((this.#stored += texts.length + missing));
+    else this.#options.onStored((this.#stored += rows.length + missing));
     const isDone = ({ upTo }: { upTo: number }): boolean => upTo <= this.#settled;
     const done = this.#waiters.filter(isDone);
     if (done.length === 0) return;
