@@ -1,5 +1,6 @@
 import { zeroUsage } from '@weir/kernel';
 import { toExampleRecord } from './example-record';
+import { USAGE_STATUSES } from './usage-record';
 import { toStorableText, toUsageRowText } from './usage-row';
 
 const toRow = (text: string): unknown => JSON.parse(text);
@@ -72,6 +73,34 @@ describe('toUsageRowText', () => {
       output_tokens: Number.MAX_SAFE_INTEGER,
       units: { seconds: Number.MAX_SAFE_INTEGER / 1_000 },
     });
+  });
+
+  it('says each number as it is, however many digits it has', () => {
+    const numbers = [0, 1, 9, 10, 99, 100, 999, 1_000, 65_535, 999_999, 123_456_789, 999_999_999, 1e9, 1_000_000_001, 9_999_999_999, 1e10, 9_999_999_999_999, 1e13, Number.MAX_SAFE_INTEGER];
+    for (const number of numbers) {
+      const usage = { ...zeroUsage(), requests: 1, inputTokens: number, cachedInputTokens: number, outputTokens: number };
+      expect(toRow(toUsageRowText(toExampleRecord({ usage, costNanos: number, atMs: number })))).toMatchObject({
+        input_tokens: number, cached_input_tokens: number, output_tokens: number, cost_nanos: number, at_ms: number,
+      });
+      const [smallint, integer] = [Math.min(number, 32_767), Math.min(number, 2_147_483_647)];
+      expect(toRow(toUsageRowText(toExampleRecord({ attempt: number, httpStatus: number, durationMs: number, firstByteMs: number })))).toMatchObject({
+        attempt: number, http_status: smallint, duration_ms: integer, first_byte_ms: integer,
+      });
+    }
+  });
+
+  it('says why a call failed, and every status', () => {
+    for (const status of USAGE_STATUSES) {
+      expect(toRow(toUsageRowText(toExampleRecord({ status, estimated: true, errorCode: 'fault:"ä"', costNanos: null, httpStatus: null, firstByteMs: null })))).toMatchObject({
+        status, estimated: true, error_code: 'fault:"ä"', cost_nanos: null, http_status: null, first_byte_ms: null,
+      });
+    }
+  });
+
+  it('begins with the id, as others expect who look for it', () => {
+    const record = toExampleRecord();
+    expect(toUsageRowText(record).slice(15, 51)).toBe(record.requestId);
+    expect(toUsageRowText({ ...record, attempt: 1e9 }).slice(15, 51)).toBe(record.requestId);
   });
 
   it('says the right name also after more names than it remembers', () => {
