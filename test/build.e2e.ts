@@ -20,6 +20,10 @@ describe('the build', () => {
     expect(sources.some((source) => /\bthis\.#\w/.test(source))).toBe(true);
     expect(files.filter((_, index) => sources[index].includes('_class_private_field'))).toEqual([]);
   });
+
+  it("finds the names of the libs without a search: a request uses some twenty of them, and was a twentieth dearer", async () => {
+    expect(await runNode(join(ROOT, 'test/support/print-slow-libs.js'), [])).toMatchObject({ end: { code: 0 }, output: '' });
+  });
 });
 
 describe('what runs after npm ci', () => {

@@ -2,6 +2,8 @@
  * access owns who calls: organizations, projects, users and the keys that Weir issues. It answers
  * "whose key is this, and what may it do" from memory, without the database.
  */
+// First for the reason that kernel's index.ts gives.
+export { parseAllowedModels } from './model-allow-list';
 export * from './access-snapshot';
 export * from './access.module';
 export * from './admin-identities';

@@ -5,7 +5,8 @@
  */
 export { type BudgetSource, type SpentQuestion } from './budget-source';
 export { type DayRequests, type WindowSource } from './day-windows';
-export { DAY_MS, LARGEST_LIMIT, makeLimitPlan, MINUTE_MS } from './limit-plan';
+// The only names that are not behind a star, and so the first: kernel's index.ts says what for.
+export { makeLimitPlan } from './limit-plan';
 export * from './limiter-throttler-storage';
 export * from './limits.module';
 export * from './local-meter-store';
@@ -16,4 +17,4 @@ export { type RecoveredCall } from './recovered-calls';
 export * from './redis-meter-store';
 export * from './to-limit-plan';
 export * from './to-refusal';
-export { DEFAULT_POLICIES, type WithoutRedis, type WithoutRedisPolicies } from './without-redis';
+export { type WithoutRedis, type WithoutRedisPolicies } from './without-redis';
