@@ -37,6 +37,9 @@ const MAX_ERROR_BYTES = 64 * 1024;
 /** After `[DONE]` an upstream may send its trailer; one that keeps talking is cut. */
 const MAX_TRAILING_BYTES = 16 * 1024;
 
+const NO_HEADERS: IncomingHttpHeaders = Object.freeze({});
+const ignore = (): void => undefined;
+
 type Phase = Exclude<AttemptPhase, 'answering'> | 'collecting' | 'streaming' | 'trailing' | 'over';
 
 /**
@@ -60,15 +63,17 @@ export class Attempt implements TransportHandler {
   reachedUpstream = false;
   /** When the answer's head came; monotonic, like startedMs. */
   headMs: number | null = null;
+  /** When it was over; monotonic. */
+  endedMs = 0;
 
   private phase: Phase = 'connecting';
   private controller: TransportController | null = null;
-  private headers: IncomingHttpHeaders = {};
+  private headers: IncomingHttpHeaders = NO_HEADERS;
   private chunks: Buffer[] = [];
   private collectedBytes = 0;
   private stream: AnswerStream | null = null;
   private cancellation: AttemptFailure | null = null;
-  private resolve: (result: AttemptResult) => void = () => undefined;
+  private resolve: (result: AttemptResult) => void = ignore;
 
   constructor(
     private readonly call: RelayCall,

@@ -137,8 +137,10 @@ export class DataPlaneListener {
 
   /** CORS (https://fetch.spec.whatwg.org/#http-cors-protocol) for the origins that the operator listed, exactly. */
   private allowOrigin(request: IncomingMessage, response: ServerResponse): void {
+    const { corsOrigins } = this.road.configuration;
+    if (corsOrigins.length === 0) return;
     const { origin } = request.headers;
-    if (origin === undefined || !this.road.configuration.corsOrigins.includes(origin)) return;
+    if (origin === undefined || !corsOrigins.includes(origin)) return;
     response.setHeader('access-control-allow-origin', origin);
     response.setHeader('access-control-expose-headers', '*');
     response.setHeader('vary', 'origin');

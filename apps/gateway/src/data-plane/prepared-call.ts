@@ -119,7 +119,7 @@ const SAFE_VALUE = /^[\x20-\x7e]{1,1000}$/;
 /** The headers of one call: those of all, and what the caller says beside its bytes, in the place of Weir's own. */
 export function toCallHeaders({ passedHeaders, jsonHeaders, streamHeaders }: PreparedCall, request: IncomingMessage, isStream: boolean): string[] {
   const headers = isStream ? streamHeaders : jsonHeaders;
-  if (!passedHeaders.some((name) => request.headers[name] !== undefined)) return headers;
+  if (passedHeaders.length === 0 || !passedHeaders.some((name) => request.headers[name] !== undefined)) return headers;
   const merged = [...headers];
   for (const name of passedHeaders) {
     const value = request.headers[name];

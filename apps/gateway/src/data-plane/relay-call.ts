@@ -118,6 +118,11 @@ export class RelayCall implements AtTurnEnd, Watched {
     response.on('close', () => this.onClose());
   }
 
+  /** The gateway's own time, from the end of the request's body to the answer's head, in milliseconds. */
+  get overheadMs(): number {
+    return this.startedMs + (this.firstByteMs ?? 0) - this.bodyReadMs - this.upstreamWaitMs;
+  }
+
   get wantsTold(): boolean {
     return this.trace?.isSampled === true;
   }
@@ -181,9 +186,8 @@ export class RelayCall implements AtTurnEnd, Watched {
   }
 
   sendAnswer(answer: Answer, attempt: Attempt, costNanos: Nanos | null): void {
-    const headers = toAnswerHeaders(this, answer, attempt.candidate, costNanos);
     this.noteHead(answer.httpStatus);
-    this.ready = { headers, body: answer.body };
+    this.ready = { headers: toAnswerHeaders(this, answer, attempt.candidate, costNanos), body: answer.body };
     // A capture is told at once how the request ended, and must have seen the answer by then.
     if (this.capture === null) turnEnd.push(this);
     else this.onTurnEnd();
@@ -207,31 +211,34 @@ export class RelayCall implements AtTurnEnd, Watched {
 
   /** An answer that Weir itself makes. */
   sendJson(body: Buffer): void {
+    this.noteHead(200);
     const headers = ['content-type', 'application/json', 'content-length', String(body.length)];
     pushRequestHeaders(headers, this);
-    this.writeHead(200, headers);
+    this.response.writeHead(200, headers);
     endWith(this.response, body);
   }
 
   /** Writes the head of a stream; its first event follows at once. */
   beginStream(attempt: Attempt, contentType: string): void {
     this.upstreamWaitMs += this.monotonicMs() - attempt.startedMs;
+    this.noteHead(200);
     this.response.on('drain', () => this.onCallerReads());
     const headers = ['content-type', contentType, ...STREAM_HEADERS];
     pushCallHeaders(headers, this, attempt.candidate);
-    this.writeHead(200, headers);
+    this.response.writeHead(200, headers);
     this.deadlineMs = Infinity;
   }
 
   /** Writes the head of an answer that passes as it is. */
   beginRaw(attempt: Attempt, status: number, upstreamHeaders: IncomingHttpHeaders): void {
     this.upstreamWaitMs += this.monotonicMs() - attempt.startedMs;
+    this.noteHead(status);
     this.response.on('drain', () => this.onCallerReads());
     const headers = toReturnedHeaders(upstreamHeaders);
     pushCallHeaders(headers, this, attempt.candidate);
     // An answer that does not wait for the whole request: what is left of that has no reader.
     if (hasBodyToCome(this.request)) headers.push('connection', 'close');
-    this.writeHead(status, headers);
+    this.response.writeHead(status, headers);
     this.deadlineMs = Infinity;
   }
 
@@ -239,6 +246,7 @@ export class RelayCall implements AtTurnEnd, Watched {
   sendRaw({ httpStatus, headers: upstreamHeaders }: Answer, body: Buffer, candidate: Candidate): void {
     this.errorCode = 'provider_error';
     if (this.isClosed || this.response.headersSent) return;
+    this.noteHead(httpStatus);
     const headers = toReturnedHeaders({ ...upstreamHeaders, 'content-length': String(body.length) });
     pushCallHeaders(headers, this, candidate);
     this.sendWhole(httpStatus, headers, body);
@@ -264,7 +272,8 @@ export class RelayCall implements AtTurnEnd, Watched {
 
   /** The stored answer of the request that this one repeats. */
   sendReplay({ status, headers, body }: Replay): void {
-    this.writeHead(status, headers);
+    this.noteHead(status);
+    this.response.writeHead(status, headers);
     endWith(this.response, body);
     if (this.response.writableLength > 0) this.watchUntilSent();
   }
@@ -301,6 +310,7 @@ export class RelayCall implements AtTurnEnd, Watched {
       if (!this.response.writableEnded) this.response.destroy();
       return;
     }
+    this.noteHead(status);
     const body = toErrorAnswer(this.errorFormat, { error, status, requestId: this.requestId, retryAfterMs });
     headers.push('content-type', 'application/json', 'content-length', String(body.length));
     pushRequestHeaders(headers, this);
@@ -309,7 +319,7 @@ export class RelayCall implements AtTurnEnd, Watched {
 
   private sendWhole(status: number, headers: string[], body: Buffer): void {
     if (!hasBodyToCome(this.request)) {
-      this.writeHead(status, headers);
+      this.response.writeHead(status, headers);
       endWith(this.response, body);
     } else {
       this.refuseRestOfBody(status, headers, body);
@@ -319,16 +329,12 @@ export class RelayCall implements AtTurnEnd, Watched {
   /** Answers before the body has come whole. */
   private refuseRestOfBody(status: number, headers: string[], body: Buffer): void {
     headers.push('connection', 'close');
-    this.writeHead(status, headers);
+    this.response.writeHead(status, headers);
     this.response.write(body);
     endAfterBody(this.request, this.response);
   }
 
-  private writeHead(status: number, headers: string[]): void {
-    this.noteHead(status);
-    this.response.writeHead(status, headers);
-  }
-
+  /** The head is made now, and sent. */
   private noteHead(status: number): void {
     this.status = status;
     this.firstByteMs = this.monotonicMs() - this.startedMs;

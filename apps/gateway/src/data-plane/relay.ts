@@ -195,6 +195,6 @@ function isForm({ headers }: IncomingMessage): boolean {
 
 function requireJson(request: IncomingMessage): void {
   const type = request.headers['content-type'];
-  if (type !== undefined && !/json/i.test(type)) throw new WeirError('unsupported_media_type');
+  if (type !== undefined && type !== 'application/json' && !/json/i.test(type)) throw new WeirError('unsupported_media_type');
 }
 

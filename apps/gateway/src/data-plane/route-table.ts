@@ -60,6 +60,9 @@ export class RouteTable {
 
   /** Finds what a request's URL asks for; the query plays no part. Never throws. */
   match(url: string): RouteMatch {
+    // Most are asked for by their whole URL.
+    const known = this.#byPath.get(url);
+    if (known !== undefined) return known;
     const query = url.indexOf('?');
     const path = query === -1 ? url : url.slice(0, query);
     if (isProxyPath(path)) return { kind: 'proxy', definition: toProxyFormat(path), place: this.#place };

@@ -33,20 +33,24 @@ export function toIntentRecord(call: RelayCall, place: AttemptPlace): UsageRecor
 /** Tells the pool, the ledger and the metrics how an attempt ended. Only a charge beyond the hold takes time. */
 export function settleAttempt(call: RelayCall, place: AttemptPlace, failure: AttemptFailure | null): void | Promise<void> {
   const { road } = call;
-  const { candidate } = place.attempt;
-  if (failure === null) road.pool.report(candidate, SUCCESS, call.nowMs());
-  else road.pool.report(candidate, { kind: 'failure', failureClass: failure.failureClass, retryAfterMs: failure.retryAfterMs, upstreamModel: place.upstreamModel }, call.nowMs());
+  const { attempt } = place;
+  const { candidate } = attempt;
+  const nowMs = call.nowMs();
+  if (failure === null) {
+    road.pool.report(candidate, SUCCESS, nowMs);
+    if (attempt.headMs !== null) road.pool.noteFirstByte(candidate, attempt.headMs - attempt.startedMs, nowMs);
+  } else road.pool.report(candidate, { kind: 'failure', failureClass: failure.failureClass, retryAfterMs: failure.retryAfterMs, upstreamModel: place.upstreamModel }, nowMs);
   const status = toStatus(failure);
   const charged = toChargedUsage(
     {
       status,
-      reportedUsage: place.attempt.usage,
-      isReportFinal: place.attempt.isUsageFinal,
-      reachedUpstream: place.attempt.reachedUpstream,
+      reportedUsage: attempt.usage,
+      isReportFinal: attempt.isUsageFinal,
+      reachedUpstream: attempt.reachedUpstream,
       isTimeout: failure?.isTimeout === true,
-      hasOutput: place.attempt.hasOutput,
+      hasOutput: attempt.hasOutput,
       requestTextBytes: call.facts.textBytes,
-      outputTextBytes: place.attempt.outputTextBytes,
+      outputTextBytes: attempt.outputTextBytes,
       worstUsage: place.meter.estimate.worstUsage,
       work: call.facts.work,
       price: place.price,
@@ -72,13 +76,10 @@ function record(call: RelayCall, place: AttemptPlace, failure: AttemptFailure | 
   const { usage } = charged;
   const { attempt } = place;
   const upstream = attempt.candidate.target.upstream;
-  const durationMs = Math.round(call.monotonicMs() - attempt.startedMs);
+  const durationMs = Math.round(attempt.endedMs - attempt.startedMs);
   const firstByteMs = attempt.headMs === null ? null : Math.round(attempt.headMs - attempt.startedMs);
   road.ledger.append(toRecord(call, place, status, attempt.httpStatus, toErrorCode(failure, charge), charged, charge.nanos, durationMs, firstByteMs));
-  if (attempt.headMs !== null) {
-    road.latencies.note(upstream.id, attempt.headMs - attempt.startedMs);
-    if (failure === null) road.pool.noteFirstByte(attempt.candidate, attempt.headMs - attempt.startedMs, call.nowMs());
-  }
+  if (attempt.headMs !== null) road.latencies.note(upstream.id, attempt.headMs - attempt.startedMs);
   road.metrics.upstreamAttempt(upstream.name, failure === null ? 'success' : failure.failureClass);
   road.metrics.tokensUsed(call.definition.operation, place.route.name, usage);
   call.upstreamName = upstream.name;

@@ -47,10 +47,11 @@ export function startAttempt(call: RelayCall, { place, prepared, body }: Planned
 /** The attempt is over: its places are free. */
 export function endAttempt(call: RelayCall, attempt: Attempt): void {
   const { pool, watchdog } = call.road;
+  attempt.endedMs = call.monotonicMs();
   pool.finished(attempt.candidate);
   if (call.attempt === attempt) call.attempt = null;
   else call.hedge = null;
   if (call.attempt !== null || call.hedge !== null) return;
   watchdog.remove(call);
-  if (call.firstByteMs === null) call.upstreamWaitMs += call.monotonicMs() - attempt.startedMs;
+  if (call.firstByteMs === null) call.upstreamWaitMs += attempt.endedMs - attempt.startedMs;
 }
