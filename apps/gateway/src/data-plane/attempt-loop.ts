@@ -10,7 +10,7 @@ import { toRefusalError, toWeirError } from './caller-error';
 import { toUpstreamBody } from './exchange/upstream-body';
 import { type UpstreamRequest } from './exchange/upstream-request';
 import { mayHedge, raceWithHedge } from './hedge';
-import { prepareCall } from './prepared-call';
+import { prepareCall, type PreparedCall } from './prepared-call';
 import { type RelayCall } from './relay-call';
 import { settleAttempt } from './settle';
 import { endAttempt, type PlannedAttempt, startAttempt } from './start-attempt';
@@ -141,7 +141,7 @@ class AttemptLoop {
     const { call, target, meter } = this;
     const { raw } = call;
     const prepared = raw === null ? prepareCall(candidate, target.route.name, target.model, call.facts) : raw.prepare(candidate);
-    const body = prepared === null ? null : raw === null ? toBody(() => toUpstreamBody(call.speech, prepared, candidate, meter)) : raw.takeBody();
+    const body = prepared === null ? null : raw === null ? toBody(call, prepared, candidate, meter) : raw.takeBody();
     if (prepared === null || body instanceof WeirError) {
       // Another upstream may speak the caller's own format, and need no words for it.
       this.unsayable = body instanceof WeirError ? body : new WeirError('invalid_request', { message: 'This model does not serve requests of this kind.', param: 'model' });
@@ -201,9 +201,9 @@ class AttemptLoop {
 }
 
 /** The request for an upstream, or why its format cannot say it. */
-function toBody(write: () => UpstreamRequest): UpstreamRequest | WeirError {
+function toBody(call: RelayCall, prepared: PreparedCall, candidate: Candidate, meter: CallMeter): UpstreamRequest | WeirError {
   try {
-    return write();
+    return toUpstreamBody(call.speech, prepared, candidate, meter);
   } catch (error) {
     if (error instanceof WeirError) return error;
     throw error;

@@ -4,6 +4,13 @@ import { type ModelRoute, type Target, toUpstreamModel } from '@weir/upstreams';
 import { type CallBounds, type TargetBounds, toCallBounds } from './call-bounds';
 import { type CallRoute } from './call-routes';
 
+/** What is known of a route; the route itself is replaced where its row changes. */
+interface KnownRoute {
+  /** Null where it has none, or one that cannot be read. */
+  readonly ownPrice: ModelPrice | null;
+  readonly bounds: Map<string, KnownBounds>;
+}
+
 interface KnownBounds {
   readonly targets: readonly TargetBounds[];
   readonly bounds: CallBounds;
@@ -29,8 +36,7 @@ const MOST_NAMES = 1_000;
 export class RoutePrices {
   readonly #table: PriceTable;
   readonly #proxyPrices = new Map<number, ModelPrice | null>();
-  readonly #overrides = new WeakMap<ModelRoute, { readonly price: ModelPrice | null }>();
-  readonly #bounds = new WeakMap<ModelRoute, Map<string, KnownBounds>>();
+  readonly #routes = new WeakMap<ModelRoute, KnownRoute>();
 
   constructor(table: PriceTable) {
     this.#table = table;
@@ -41,7 +47,10 @@ export class RoutePrices {
    * @param atMs when the request began: the price of then counts, also when it is settled later
    */
   findPrice(route: ModelRoute, target: Target, upstreamModel: string, atMs: number): ModelPrice | null {
-    if (route.price !== null && route.price !== undefined) return this.#findOverride(route);
+    return hasOwnPrice(route) ? this.#know(route).ownPrice : this.#findTablePrice(route, target, upstreamModel, atMs);
+  }
+
+  #findTablePrice(route: ModelRoute, target: Target, upstreamModel: string, atMs: number): ModelPrice | null {
     const price = this.#table.findPrice(target.upstream, upstreamModel, atMs);
     // A model that the table does not know has no price: nobody picks a cheap one by a name.
     return price === null && route.operation === 'proxy' && upstreamModel === '' ? this.#findProxyPrice(target) : price;
@@ -55,9 +64,10 @@ export class RoutePrices {
 
   /** The worst of all targets, for the estimate. The same object for as long as no price changes. */
   getBounds(route: ModelRoute, model: string, atMs: number): CallBounds {
-    let byName = this.#bounds.get(route);
-    if (byName === undefined) this.#bounds.set(route, (byName = new Map<string, KnownBounds>()));
+    const { bounds: byName } = this.#know(route);
     const known = byName.get(model);
+    // A price of its own stays for as long as the route does, and so do its targets.
+    if (known !== undefined && hasOwnPrice(route)) return known.bounds;
     const targets = listUsable(route);
     if (known !== undefined && this.#isCurrent(known, route, targets, atMs)) return known.bounds;
     const found = targets.map((target) => this.#toTargetBounds(route, target, model, atMs));
@@ -74,7 +84,7 @@ export class RoutePrices {
   }
 
   #isCurrent(known: KnownBounds, route: ModelRoute, targets: readonly Target[], atMs: number): boolean {
-    return known.targets.every(({ price, upstreamModel }, index) => this.findPrice(route, targets[index], upstreamModel, atMs) === price);
+    return known.targets.every(({ price, upstreamModel }, index) => this.#findTablePrice(route, targets[index], upstreamModel, atMs) === price);
   }
 
   #toTargetBounds(route: ModelRoute, target: Target, model: string, atMs: number): TargetBounds {
@@ -95,11 +105,18 @@ export class RoutePrices {
     return known;
   }
 
-  #findOverride(route: ModelRoute): ModelPrice | null {
-    let known = this.#overrides.get(route);
-    if (known === undefined) this.#overrides.set(route, (known = { price: toOverride(route.price) }));
-    return known.price;
+  #know(route: ModelRoute): KnownRoute {
+    let known = this.#routes.get(route);
+    if (known === undefined) {
+      known = { ownPrice: hasOwnPrice(route) ? toOverride(route.price) : null, bounds: new Map<string, KnownBounds>() };
+      this.#routes.set(route, known);
+    }
+    return known;
   }
+}
+
+function hasOwnPrice({ price }: ModelRoute): boolean {
+  return price !== null && price !== undefined;
 }
 
 /** A price that somebody wrote into the table by hand and that cannot be read is no price: never a free model. */

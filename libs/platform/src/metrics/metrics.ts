@@ -1,12 +1,20 @@
 import { type UsageUnits } from '@weir/kernel';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { FastCounter } from './fast-counter';
-import { FastHistogram } from './fast-histogram';
+import { type CounterSeries, FastCounter } from './fast-counter';
+import { FastHistogram, type HistogramSeries } from './fast-histogram';
 import { SeriesCache } from './series-cache';
 
 /** How a request ended, for the caller. */
 export type RequestOutcome = 'succeeded' | 'refused' | 'failed' | 'aborted';
 export type BreakerMetricState = 'closed' | 'half_open' | 'open';
+
+/** What is counted of an operation's requests. Operations are Weir's own words, and few. */
+interface OperationSeries {
+  readonly requests: SeriesCache<CounterSeries<'operation' | 'status' | 'outcome'>>;
+  readonly durations: HistogramSeries<'operation'>;
+  /** Null until an answer was sent. */
+  firstBytes: HistogramSeries<'operation'> | null;
+}
 
 const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const LIMITER_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2];
@@ -32,9 +40,7 @@ export class Metrics {
   private readonly spans = new FastCounter(this.registry, 'weir_trace_spans_total', 'Spans of traces, by what became of them.', ['result']);
   private readonly breakers = new Gauge({ name: 'weir_upstream_breaker_state', help: '1 for the state the breaker is in.', labelNames: ['upstream', 'state'], registers: [this.registry] });
 
-  private readonly requestSeries = new SeriesCache((operation, status) => new SeriesCache((outcome) => this.requests.with({ operation, status, outcome })));
-  private readonly durationSeries = new SeriesCache((operation) => this.durations.with({ operation }));
-  private readonly firstByteSeries = new SeriesCache((operation) => this.firstBytes.with({ operation }));
+  private readonly operationSeries = new Map<string, OperationSeries>();
   private readonly tokenSeries = new SeriesCache((model, operation) => TOKEN_DIRECTIONS.map((direction) => this.tokens.with({ direction, operation, model })));
   private readonly attemptSeries = new SeriesCache((upstream, attemptClass) => this.attempts.with({ upstream, class: attemptClass }));
   private readonly limiterSeries = new SeriesCache((store) => this.limiterDurations.with({ store }));
@@ -56,9 +62,22 @@ export class Metrics {
   /** `firstByteMs` is null when no byte of an answer was sent. */
   requestFinished(operation: string, status: number, durationMs: number, firstByteMs: number | null, outcome = toOutcome(status)): void {
     this.openRequests--;
-    this.requestSeries.get(operation, status).get(outcome).value++;
-    this.durationSeries.get(operation).observe(durationMs / 1000);
-    if (firstByteMs !== null) this.firstByteSeries.get(operation).observe(firstByteMs / 1000);
+    const series = this.seriesOf(operation);
+    series.requests.get(outcome, status).value++;
+    series.durations.observe(durationMs / 1000);
+    if (firstByteMs === null) return;
+    series.firstBytes ??= this.firstBytes.with({ operation });
+    series.firstBytes.observe(firstByteMs / 1000);
+  }
+
+  private seriesOf(operation: string): OperationSeries {
+    let series = this.operationSeries.get(operation);
+    if (series === undefined) {
+      const requests = new SeriesCache((outcome, status) => this.requests.with({ operation, status, outcome }));
+      series = { requests, durations: this.durations.with({ operation }), firstBytes: null };
+      this.operationSeries.set(operation, series);
+    }
+    return series;
   }
 
   /** `model` is the name of a known route, never what a caller made up. */
