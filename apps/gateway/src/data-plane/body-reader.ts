@@ -11,24 +11,33 @@ export class BodyReader {
   private length = 0;
   /** `bytes` was made here; the first chunk is kept as it came, because mostly it is the whole body. */
   private isOwn = false;
-  private reject: (error: WeirError) => void = () => undefined;
+  private reject: (error: WeirError) => void = ignore;
 
   constructor(
     private readonly request: IncomingMessage,
     private readonly maxBytes: number,
   ) {}
 
+  /** What has come: all of it once `read` has resolved. */
+  get body(): Buffer {
+    return this.bytes.length === this.length ? this.bytes : this.bytes.subarray(0, this.length);
+  }
+
   /**
-   * The whole body.
+   * Resolves when the body is whole. Not to the body: a promise looks for a `then` in what it resolves to,
+   * and a buffer inherits from many.
    * @throws WeirError body_too_large as soon as it is known, client_closed_request after `abandon`
    */
-  read(): Promise<Buffer> {
+  read(): Promise<void> {
     const announced = this.request.headers['content-length'];
-    if (announced !== undefined && Number(announced) > this.maxBytes) return Promise.reject(tooLarge(this.maxBytes));
+    // With fewer digits it is smaller, and need not be made a number.
+    if (announced !== undefined && announced.length >= String(this.maxBytes).length && Number(announced) > this.maxBytes) {
+      return Promise.reject(tooLarge(this.maxBytes));
+    }
     return new Promise((resolve, reject) => {
       this.reject = reject;
       this.request.on('data', (chunk: Buffer) => this.take(chunk));
-      this.request.on('end', () => resolve(this.bytes.length === this.length ? this.bytes : this.bytes.subarray(0, this.length)));
+      this.request.on('end', () => resolve());
     });
   }
 
@@ -64,6 +73,7 @@ export class BodyReader {
 }
 
 const EMPTY = Buffer.alloc(0);
+const ignore = (): void => undefined;
 
 function tooLarge(maxBytes: number): WeirError {
   return new WeirError('body_too_large', { message: `The body is larger than the ${maxBytes} bytes that this server takes.` });

@@ -25,8 +25,9 @@ type Operation = Extract<RouteMatch, { kind: 'operation' | 'meshes' }>;
 export async function explain(road: Road, request: IncomingMessage): Promise<Buffer> {
   const nowMs = road.clock.nowMs();
   const caller = authenticate(road, request, nowMs);
-  const body = await new BodyReader(request, road.configuration.maxBodyBytes).read();
-  const { operation, facts } = parseExplained(road, body);
+  const reader = new BodyReader(request, road.configuration.maxBodyBytes);
+  await reader.read();
+  const { operation, facts } = parseExplained(road, reader.body);
   const explanation = await toExplanation(road, caller, operation, facts, nowMs);
   return Buffer.from(JSON.stringify(explanation));
 }

@@ -145,10 +145,11 @@ export class RelayCall implements AtTurnEnd, Watched {
     return this.knownSpeech;
   }
 
-  /** @throws WeirError body_too_large or client_closed_request */
-  readBody(): Promise<Buffer> {
-    this.bodyReader = new BodyReader(this.request, this.road.configuration.maxBodyBytes);
-    return this.bodyReader.read();
+  /** For the body, which it has not begun to read. */
+  openBody(): BodyReader {
+    const reader = new BodyReader(this.request, this.road.configuration.maxBodyBytes);
+    this.bodyReader = reader;
+    return reader;
   }
 
   nowMs(): number {

@@ -43,8 +43,9 @@ export class Relay {
       else if (definition.form !== undefined && isForm(request)) routes = await this.readForm(call, caller, definition.form, place);
       else {
         requireJson(request);
-        const body = await call.readBody();
-        call.facts = definition.readFacts(body, definition, place);
+        const reader = call.openBody();
+        await reader.read();
+        call.facts = definition.readFacts(reader.body, definition, place);
         routes = this.plan(caller, call);
       }
       if (request.headers['idempotency-key'] === undefined || call.raw !== null || !(await this.replay(call, caller))) {

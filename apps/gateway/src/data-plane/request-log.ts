@@ -13,11 +13,15 @@ const LEVEL_INFO = 30;
  */
 export class RequestLog {
   private readonly names = new Map<string, string>();
+  /** Asked once: a logger's level stays as it was made. */
+  private readonly isEnabled: boolean;
 
-  constructor(private readonly logger: WeirLogger) {}
+  constructor(private readonly logger: WeirLogger) {
+    this.isEnabled = logger.isLevelEnabled('info');
+  }
 
   finished(call: RelayCall, durationMs: number): void {
-    if (!this.logger.isLevelEnabled('info')) return;
+    if (!this.isEnabled) return;
     const { caller, usage } = call;
     this.logger.writeLine(
       `{"level":${LEVEL_INFO},"time":${call.nowMs()},"pid":${process.pid},"requestId":"${call.requestId}","operation":"${call.definition.operation}"` +

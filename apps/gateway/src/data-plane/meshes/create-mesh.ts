@@ -62,7 +62,8 @@ async function readBody({ configuration }: Road, request: IncomingMessage, respo
   if (type !== undefined && !/json/i.test(type)) throw new WeirError('unsupported_media_type', { message: 'This address takes application/json and multipart/form-data.' });
   const reader = new BodyReader(request, configuration.maxBodyBytes);
   response.once('close', () => reader.abandon());
-  return reader.read();
+  await reader.read();
+  return reader.body;
 }
 
 function send(response: ServerResponse, requestId: string, answer: object): void {

@@ -32,7 +32,9 @@ export async function planProxy(road: Road, call: RelayCall, caller: Caller): Pr
   const known = findKnownOperation(road.routes, upstream, call.request, target);
   if (known !== null && !isForm(call.request, known.definition)) {
     requireReadable(call.request, target);
-    const body = await call.readBody();
+    const reader = call.openBody();
+    await reader.read();
+    const { body } = reader;
     const facts = known.definition.readFacts(body, known.definition, known.place);
     // The cap's newer name is none to many servers of others, and nothing is added to what passes.
     const outputCap = provider === 'openai-compatible' && !facts.hasMaxTokens ? null : facts.outputCap;
