@@ -123,6 +123,11 @@ export class RelayCall implements AtTurnEnd, Watched {
     return this.startedMs + (this.firstByteMs ?? 0) - this.bodyReadMs - this.upstreamWaitMs;
   }
 
+  /** Until now, or until the whole answer was there that goes out when the turn ends. */
+  get durationMs(): number {
+    return this.ready !== null && this.firstByteMs !== null ? this.firstByteMs : this.monotonicMs() - this.startedMs;
+  }
+
   get wantsTold(): boolean {
     return this.trace?.isSampled === true;
   }

@@ -172,7 +172,7 @@ export class Relay {
     call.meter?.settle();
     void call.upload?.dispose();
     call.capture?.finish({ isWhole: !call.isClosed && !call.isBroken, attempts: call.attempts });
-    const durationMs = call.monotonicMs() - call.startedMs;
+    const { durationMs } = call;
     const status = call.isClosed ? 499 : call.status;
     const outcome = call.isClosed ? 'aborted' : call.isBroken ? 'failed' : undefined;
     this.road.metrics.requestFinished(call.definition.operation, status, durationMs, call.firstByteMs, outcome);
