@@ -207,7 +207,7 @@ async function listen(application: NestExpressApplication, configuration: Config
   const express = application.getHttpAdapter().getInstance() as Express;
   const road = application.get<Road>(ROAD);
   const listener = new DataPlaneListener(road, express);
-  const dataPlane = new DataPlaneServer((request, response) => listener.handle(request, response));
+  const dataPlane = new DataPlaneServer((request, response) => listener.handle(request, response), road.clock);
   const runner = new MeshRunner({ road, logger });
   const admin = createServer(express);
   const breakers = new BreakerGauges(metrics, road.pool);

@@ -1,10 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Socket } from 'node:net';
-import { ERROR_TABLE, type ErrorCode, WeirError } from '@weir/kernel';
+import { type Clock, ERROR_TABLE, type ErrorCode, WeirError } from '@weir/kernel';
 import { toErrorBody, toOpenAiError } from '@weir/wire';
+import { IdleConnections } from './idle-connections';
 
-/** Longer than the 60 s or 75 s for which proxies keep idle connections: the side that opened one should close it. */
-const KEEP_ALIVE_MS = 90_000;
 const HEADERS_TIMEOUT_MS = 30_000;
 /** For a whole request to arrive, body included; against callers that send a byte now and then. */
 const REQUEST_ARRIVAL_TIMEOUT_MS = 300_000;
@@ -14,12 +13,14 @@ const DRAIN_LOOK_MS = 50;
 /** The data plane's HTTP server: its timeouts, its answers to what is not HTTP, and its drain. */
 export class DataPlaneServer {
   readonly server: Server;
+  private readonly idleConnections: IdleConnections;
   private isDraining = false;
 
-  constructor(handle: (request: IncomingMessage, response: ServerResponse) => void) {
+  constructor(handle: (request: IncomingMessage, response: ServerResponse) => void, clock: Pick<Clock, 'monotonicMs'>) {
     this.server = createServer(
       {
-        keepAliveTimeout: KEEP_ALIVE_MS,
+        // Idle connections are closed by IdleConnections.
+        keepAliveTimeout: 0,
         headersTimeout: HEADERS_TIMEOUT_MS,
         requestTimeout: REQUEST_ARRIVAL_TIMEOUT_MS,
         connectionsCheckingInterval: CHECK_INTERVAL_MS,
@@ -28,11 +29,13 @@ export class DataPlaneServer {
         requireHostHeader: false,
       },
       (request, response) => {
+        this.idleConnections.note(request, response);
         if (this.isDraining) response.setHeader('connection', 'close');
         if (hasOneHost(request)) handle(request, response);
         else refuse(response, new WeirError('invalid_request', { message: 'The request must have one Host header.' }));
       },
     );
+    this.idleConnections = new IdleConnections(this.server, clock);
     this.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => refuse(response, new WeirError('expectation_failed')));
     this.server.on('clientError', answerClientError);
   }
