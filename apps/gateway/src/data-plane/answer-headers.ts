@@ -3,8 +3,11 @@ import { type Nanos, toUsdString, type WeirError } from '@weir/kernel';
 import { type Admission, pushRateLimitHeaders } from '@weir/limits';
 import { type Candidate } from '@weir/upstreams';
 import { type WireFormat } from '@weir/wire';
+import { KEEP_ALIVE_MS } from './idle-connections';
 import { toHeaderName } from './prepared-call';
 
+/** For clients that reuse a connection only as long as they are told that they may, as Node's do. */
+const KEEP_ALIVE_HINT = `timeout=${KEEP_ALIVE_MS / 1000}`;
 const PROCESSING_MS = /^\d{1,9}(\.\d{1,9})?$/;
 
 /** What a head says of its call. */
@@ -68,7 +71,7 @@ function toHundredths(ms: number): string {
 
 /** The request's id, which Anthropic's clients read under a name of their own, and what remains of the limits. */
 export function pushRequestHeaders(headers: string[], { requestId, errorFormat, admission }: AnsweredCall): void {
-  headers.push('x-request-id', requestId);
+  headers.push('x-request-id', requestId, 'keep-alive', KEEP_ALIVE_HINT);
   if (errorFormat === 'anthropic' || errorFormat === 'anthropic-count-tokens') headers.push('request-id', requestId);
   if (admission !== null) pushRateLimitHeaders(headers, admission);
 }
