@@ -59,6 +59,31 @@ describe('JsonScanner', () => {
     expect(accepted).toBeGreaterThan(100);
   });
 
+  it.each(['"', '\\', '\u0000', '\u001f', '\n', '\u007f', 'é', '\\n', '\\"', '\\u00e9', '\\x'])('reads long texts with %j anywhere in them, wherever the bytes stand in memory, as JSON.parse does', (odd) => {
+    for (let place = 0; place <= 70; place += 1) {
+      const json = Buffer.from(`{"content":"${'x'.repeat(place)}${odd}${'y'.repeat(70 - place)}","n":1}`);
+      let parsed: unknown = null;
+      try {
+        parsed = JSON.parse(json.toString());
+      } catch {
+        // Refused.
+      }
+      for (let shift = 0; shift < 4; shift += 1) {
+        // What stands behind the text would end it.
+        const bytes = Buffer.concat([Buffer.alloc(shift), json, Buffer.from('"}')]);
+        expect(scanner.scan(bytes, shift, shift + json.length, { strictKeys: true })).toBe(parsed !== null);
+        if (parsed !== null) expect(scanner.stringMember(scanner.findMember('content'))).toBe(Reflect.get(Object(parsed), 'content'));
+        expect(scanner.scan(bytes, shift, shift + 14 + place, { strictKeys: true })).toBe(false);
+      }
+    }
+  });
+
+  it('refuses invalid UTF-8 in a long text, as behind it', () => {
+    for (const text of [`${'x'.repeat(100)}\xff${'x'.repeat(100)}`, `\xc3${'x'.repeat(100)}`, `${'x'.repeat(100)}\xe2\x82`]) {
+      expect(faultOf(Buffer.from(`["${text}",{"a":"x"}]`, 'latin1')).reason).toBe('invalid_utf8');
+    }
+  });
+
   it('refuses invalid UTF-8', () => {
     expect(faultOf(Buffer.from([0x22, 0xc3, 0x28, 0x22])).reason).toBe('invalid_utf8');
     expect(faultOf(Buffer.from([0x22, 0xff, 0x22])).reason).toBe('invalid_utf8');
@@ -106,6 +131,26 @@ describe('JsonScanner', () => {
     expect(scanner.findMember('absent')).toBe(-1);
     expect(scan('{"model":"a\\u00e9\\n"}')).toBe(true);
     expect(scanner.stringMember(0)).toBe('aé\n');
+  });
+
+  it('finds each member among many, by its whole name only', () => {
+    const names = ['', 'a', 'b', 'ab', 'ba', 'abc', 'acb', 'n', 'model', 'models', 'stream', ...Array.from({ length: 200 }, (_, index) => `name_${index}`)];
+    expect(scan(JSON.stringify(Object.fromEntries(names.map((name) => [name, name]))))).toBe(true);
+    for (const name of names) expect(scanner.stringMember(scanner.findMember(name))).toBe(name);
+    for (const name of ['name_200', 'mode', 'nodel', 'A']) expect(scanner.findMember(name)).toBe(-1);
+  });
+
+  it.each([
+    ['{"messages":[{"role":"assistant","reasoning":"x"}]}', true],
+    ['{"messages":[{"reasoning_content":"x"}]}', true],
+    ['{"messages":[{"reasoning_details":[]}]}', true],
+    ['{"messages":[{"r\\u0065asoning":"x"}]}', true],
+    ['{"messages":[{"content":"\\"reasoning\\":"}],"reasoning_effort":"low"}', false],
+  ])('knows whether there may be thinking in %s', (text, expected) => {
+    expect(scan(text)).toBe(true);
+    expect(scanner.hasThinking).toBe(expected);
+    scan('{}');
+    expect(scanner.hasThinking).toBe(false);
   });
 
   it('counts pictures and files, however deep they are and however their keys are written', () => {

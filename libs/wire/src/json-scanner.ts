@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { FILE_KEY, IMAGE_KEY, TEXT_KEY, toKeyKind } from './json-key-kinds';
+import { FILE_KEY, FORBIDDEN_KEY, IMAGE_KEY, TEXT_KEY, THINKING_KEY, toKeyKind } from './json-key-kinds';
+import { PlainWords } from './plain-words';
 
 /** What is wrong with a text that is not acceptable JSON. */
 export interface JsonFault {
@@ -36,12 +37,20 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
+const ZERO = 0x30;
+const NINE = 0x39;
+const MINUS = 0x2d;
+const PLUS = 0x2b;
+const DOT = 0x2e;
+const LOWER_E = 0x65;
 
 const IN_OBJECT = 1;
 const IN_ARRAY = 2;
 
-const PROTO_KEY = Buffer.from('__proto__');
-
+/** What functions that read on answer in place of a position, after `fail`. */
+const FAILED = -1;
+/** So much of a text is read byte by byte before it is worth it to read it in words: most are no longer. */
+const SHORT_TEXT_BYTES = 20;
 /**
  * Checks a whole JSON text (RFC 8259) in one pass over its bytes, without building a value, and
  * remembers where the members of the outermost object are. Prompts are thus never turned into
@@ -61,22 +70,25 @@ export class JsonScanner {
   imageCount = 0;
   /** Keys that name or hold a file, or sound or film that is elsewhere. */
   fileCount = 0;
+  /** There are keys that hold thinking in the messages of OpenAI's chat; maybe in vain, when they stand elsewhere. */
+  hasThinking = false;
   /** What was wrong, after a scan that answered false. */
   fault: JsonFault | null = null;
 
   private bytes: Buffer = Buffer.alloc(0);
   private end = 0;
-  private position = 0;
   private depth = 0;
   private strictKeys = false;
-  /** What `readKeyString` noted of the last key. */
-  private keyHash = 0;
-  private keyHasEscape = false;
-  private keyIsLowerCase = true;
+  /** The bytes in words; null while no text was long enough to need them. */
+  private words: PlainWords | null = null;
+  /** There are bytes beyond ASCII, whose UTF-8 has to be checked. */
+  private hasMoreThanAscii = false;
+  /** The text that was read last has an escape. */
+  private textHasEscape = false;
   /** Whether a member's key has an escape: without any, a name is its bytes. */
   private membersHaveEscape = false;
-  /** Whether all members' keys are ASCII without capitals and escapes, as nearly always. */
-  private membersAreLowerCase = true;
+  /** A bit for each `toNameBit` of the members' names: most names that are asked for are told from all by it. */
+  private memberNameBits = 0;
 
   // Members of the outermost object: where each key (inside its quotes) and each value stands.
   private readonly memberKeyStarts: number[] = [];
@@ -103,7 +115,6 @@ export class JsonScanner {
    */
   scan(bytes: Buffer, start: number, end: number, options: JsonScanOptions): boolean {
     this.bytes = bytes;
-    this.position = start;
     this.end = end;
     this.depth = 0;
     this.keyCount = 0;
@@ -111,19 +122,22 @@ export class JsonScanner {
     this.textBytes = 0;
     this.imageCount = 0;
     this.fileCount = 0;
+    this.hasThinking = false;
     this.fault = null;
     this.strictKeys = options.strictKeys;
+    this.words = null;
+    this.hasMoreThanAscii = false;
     this.membersHaveEscape = false;
-    this.membersAreLowerCase = true;
+    this.memberNameBits = 0;
     this.isText[0] = 0;
-    const acceptable =
-      this.readDocument() && (isUtf8(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)) || this.fail('invalid_utf8'));
+    const acceptable = this.readDocument(start) !== FAILED && (!this.hasMoreThanAscii || this.checkUtf8(start));
     if (this.depth > 0) this.keySets.fill(null);
     return acceptable;
   }
 
   /** The index of a member of the outermost object by its decoded name; -1 when it is absent. */
   findMember(name: string): number {
+    if ((this.memberNameBits & toNameBit(name.length, name.charCodeAt(0), name.charCodeAt(name.length >> 1))) === 0 && !this.membersHaveEscape) return -1;
     for (let member = 0; member < this.memberCount; member += 1) {
       const start = this.memberKeyStarts[member];
       const end = this.memberKeyEnds[member];
@@ -133,20 +147,12 @@ export class JsonScanner {
     return -1;
   }
 
-  /** True when a member's decoded name differs from `name`, of lower-case letters, in nothing but the case. */
-  hasOtherSpelling(name: string): boolean {
-    if (this.membersAreLowerCase) return false;
+  /** The first of the names, which are in lower case, that a member's decoded name differs from in nothing but the case; null when there is none. */
+  findOtherSpelling(names: readonly string[]): string | null {
     for (let member = 0; member < this.memberCount; member += 1) {
-      const start = this.memberKeyStarts[member];
-      const end = this.memberKeyEnds[member];
-      if (this.equalsAscii(start, end, name)) continue;
-      // Nearly all are told apart by their length; only what has escapes or more than ASCII can be longer.
-      if (end - start !== name.length && (end - start > 6 * name.length || this.isPlain(start, end))) continue;
-      const decoded = this.decodeString(start, end);
-      // Upper case also takes the long s (U+017F) for an S, as such readers do.
-      if (decoded !== name && decoded.toUpperCase() === name.toUpperCase()) return true;
+      if (!this.isLowerCase(this.memberKeyStarts[member], this.memberKeyEnds[member])) return names.find((name) => this.hasOtherSpelling(name)) ?? null;
     }
-    return false;
+    return null;
   }
 
   memberValueStart(member: number): number {
@@ -181,96 +187,112 @@ export class JsonScanner {
     return position === this.memberValueEnds[member] - 1;
   }
 
-  private readDocument(): boolean {
-    this.skipWhitespace();
-    this.valueStart = this.position;
-    if (this.position >= this.end) return this.fail('syntax');
-    for (;;) {
-      const opened = this.readValue();
-      if (opened === FAILED) return false;
-      if (opened === OPENED) continue;
-      if (!this.readAfterValue()) return false;
-      if (this.depth === 0) break;
+  private hasOtherSpelling(name: string): boolean {
+    for (let member = 0; member < this.memberCount; member += 1) {
+      const start = this.memberKeyStarts[member];
+      const end = this.memberKeyEnds[member];
+      if (this.equalsAscii(start, end, name)) continue;
+      // Nearly all are told apart by their length; only what has escapes or more than ASCII can be longer.
+      if (end - start !== name.length && (end - start > 6 * name.length || this.isPlain(start, end))) continue;
+      const decoded = this.decodeString(start, end);
+      // Upper case also takes the long s (U+017F) for an S, as such readers do.
+      if (decoded !== name && decoded.toUpperCase() === name.toUpperCase()) return true;
     }
-    this.skipWhitespace();
-    return this.position === this.end || this.fail('syntax');
+    return false;
   }
 
-  /** Reads a value that starts at the position. OPENED: a container was entered and its first value follows. */
-  private readValue(): number {
-    this.skipWhitespace();
-    if (this.position >= this.end) return this.failValue('syntax');
-    const byte = this.bytes[this.position];
-    switch (byte) {
-      case QUOTE: {
-        const start = this.position + 1;
-        if (!this.readString()) return FAILED;
-        if (this.isText[this.depth] === 1) this.textBytes += this.position - 1 - start;
-        return DONE;
+  // Each reading function takes the position of what it reads and answers the one behind it, or FAILED.
+
+  private readDocument(start: number): number {
+    const { bytes, end } = this;
+    let position = skipWhitespace(bytes, start, end);
+    this.valueStart = position;
+    for (;;) {
+      if (position >= end) return this.fail('syntax', position);
+      const byte = bytes[position];
+      if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        const depth = this.depth;
+        position = byte === OPEN_BRACE ? this.openObject(position) : this.openArray(position);
+        if (position === FAILED) return FAILED;
+        // Its first value follows.
+        if (this.depth > depth) continue;
+      } else {
+        position = byte === QUOTE ? this.readText(position) : this.readScalar(position, byte);
+        if (position === FAILED) return FAILED;
       }
-      case OPEN_BRACE:
-        return this.openObject();
-      case OPEN_BRACKET:
-        return this.openArray();
+      position = this.readAfterValue(position);
+      if (position === FAILED) return FAILED;
+      if (this.depth === 0) break;
+    }
+    position = skipWhitespace(bytes, position, end);
+    return position === end ? position : this.fail('syntax', position);
+  }
+
+  /** A string that is a value. */
+  private readText(start: number): number {
+    const position = this.readString(start);
+    if (this.isText[this.depth] === 1 && position !== FAILED) this.textBytes += position - start - 2;
+    return position;
+  }
+
+  private readScalar(position: number, byte: number): number {
+    switch (byte) {
       case 0x74:
-        return this.readLiteral('true');
+        return this.readLiteral(position, 'true');
       case 0x66:
-        return this.readLiteral('false');
+        return this.readLiteral(position, 'false');
       case 0x6e:
-        return this.readLiteral('null');
+        return this.readLiteral(position, 'null');
       default:
-        return this.readNumber() ? DONE : FAILED;
+        return this.readNumber(position);
     }
   }
 
   /** After a value: closes what ends here; stops in front of the next value, or at depth 0. */
-  private readAfterValue(): boolean {
+  private readAfterValue(start: number): number {
+    const { bytes, end, kinds } = this;
+    let position = start;
     while (this.depth > 0) {
-      if (this.depth === 1 && this.kinds[1] === IN_OBJECT) this.memberValueEnds[this.memberCount - 1] = this.position;
-      this.skipWhitespace();
-      if (this.position >= this.end) return this.fail('syntax');
-      const byte = this.bytes[this.position];
+      const isInObject = kinds[this.depth] === IN_OBJECT;
+      if (this.depth === 1 && isInObject) this.memberValueEnds[this.memberCount - 1] = position;
+      position = skipWhitespace(bytes, position, end);
+      if (position >= end) return this.fail('syntax', position);
+      const byte = bytes[position];
       if (byte === COMMA) {
-        this.position += 1;
-        if (this.kinds[this.depth] === IN_OBJECT) return this.readKey();
+        if (isInObject) return this.readKey(position + 1);
         this.indexes[this.depth] += 1;
-        return true;
+        return skipWhitespace(bytes, position + 1, end);
       }
-      if (byte !== (this.kinds[this.depth] === IN_OBJECT ? CLOSE_BRACE : CLOSE_BRACKET)) return this.fail('syntax');
-      this.position += 1;
+      if (byte !== (isInObject ? CLOSE_BRACE : CLOSE_BRACKET)) return this.fail('syntax', position);
+      position += 1;
       this.closeContainer();
     }
-    return true;
+    return position;
   }
 
-  private openObject(): number {
-    if (!this.openContainer(IN_OBJECT)) return FAILED;
+  /** Opens an object and reads its first key; closes it again when it has none. */
+  private openObject(start: number): number {
+    if (!this.openContainer(start, IN_OBJECT)) return FAILED;
     this.isText[this.depth] = 0;
-    this.skipWhitespace();
-    if (this.position < this.end && this.bytes[this.position] === CLOSE_BRACE) {
-      this.position += 1;
-      this.closeContainer();
-      return DONE;
-    }
-    return this.readKey() ? OPENED : FAILED;
+    const position = skipWhitespace(this.bytes, start + 1, this.end);
+    if (position >= this.end || this.bytes[position] !== CLOSE_BRACE) return this.readKey(position);
+    this.closeContainer();
+    return position + 1;
   }
 
-  private openArray(): number {
+  /** Opens an array; closes it again when it has nothing in it. */
+  private openArray(start: number): number {
     const isText = this.isText[this.depth];
-    if (!this.openContainer(IN_ARRAY)) return FAILED;
+    if (!this.openContainer(start, IN_ARRAY)) return FAILED;
     this.isText[this.depth] = isText;
-    this.skipWhitespace();
-    if (this.position < this.end && this.bytes[this.position] === CLOSE_BRACKET) {
-      this.position += 1;
-      this.closeContainer();
-      return DONE;
-    }
-    return OPENED;
+    const position = skipWhitespace(this.bytes, start + 1, this.end);
+    if (position >= this.end || this.bytes[position] !== CLOSE_BRACKET) return position;
+    this.closeContainer();
+    return position + 1;
   }
 
-  private openContainer(kind: number): boolean {
-    if (this.depth >= MAX_JSON_DEPTH) return this.fail('too_deep');
-    this.position += 1;
+  private openContainer(position: number, kind: number): boolean {
+    if (this.depth >= MAX_JSON_DEPTH) return this.fail('too_deep', position) !== FAILED;
     this.depth += 1;
     this.kinds[this.depth] = kind;
     this.indexes[this.depth] = 0;
@@ -284,30 +306,39 @@ export class JsonScanner {
     this.depth -= 1;
   }
 
-  /** Reads a key and its colon, up to the value. */
-  private readKey(): boolean {
-    this.skipWhitespace();
-    if (this.position >= this.end || this.bytes[this.position] !== QUOTE) return this.fail('syntax');
-    const start = this.position + 1;
-    if (!this.readKeyString()) return false;
-    const end = this.position - 1;
-    this.skipWhitespace();
-    if (this.position >= this.end || this.bytes[this.position] !== COLON) return this.fail('syntax');
-    this.position += 1;
-    this.skipWhitespace();
-    if (this.depth === 1) {
-      const member = this.memberCount++;
-      this.memberKeyStarts[member] = start;
-      this.memberKeyEnds[member] = end;
-      this.memberValueStarts[member] = this.position;
-      if (this.keyHasEscape) this.membersHaveEscape = true;
-      if (!this.keyIsLowerCase) this.membersAreLowerCase = false;
-    }
-    const kind = this.strictKeys && this.keyHasEscape ? this.toEscapedKeyKind(start, end) : toKeyKind(this.bytes, start, end);
-    this.isText[this.depth] = kind === TEXT_KEY ? 1 : 0;
-    if (kind === IMAGE_KEY) this.imageCount += 1;
-    else if (kind === FILE_KEY) this.fileCount += 1;
-    return !this.strictKeys || this.checkKey(start, end);
+  /** Reads a key, its colon and white space, up to the value. */
+  private readKey(from: number): number {
+    const { bytes, end: textEnd } = this;
+    const quote = skipWhitespace(bytes, from, textEnd);
+    if (quote >= textEnd || bytes[quote] !== QUOTE) return this.fail('syntax', quote);
+    this.textHasEscape = false;
+    let position = this.readString(quote);
+    if (position === FAILED) return FAILED;
+    const start = quote + 1;
+    const end = position - 1;
+    position = skipWhitespace(bytes, position, textEnd);
+    if (position >= textEnd || bytes[position] !== COLON) return this.fail('syntax', position);
+    position = skipWhitespace(bytes, position + 1, textEnd);
+    if (this.depth === 1) this.noteMember(start, end, position);
+    const kind = this.strictKeys && this.textHasEscape ? this.toEscapedKeyKind(start, end) : toKeyKind(bytes, start, end);
+    this.isText[this.depth] = kind & TEXT_KEY;
+    if (kind > TEXT_KEY) this.noteKind(kind);
+    return !this.strictKeys || this.checkKey(start, end, kind, position) ? position : FAILED;
+  }
+
+  private noteMember(start: number, end: number, valueStart: number): void {
+    const member = this.memberCount++;
+    this.memberKeyStarts[member] = start;
+    this.memberKeyEnds[member] = end;
+    this.memberValueStarts[member] = valueStart;
+    this.memberNameBits |= toNameBit(end - start, this.bytes[start], this.bytes[(start + end) >> 1]);
+    if (this.textHasEscape) this.membersHaveEscape = true;
+  }
+
+  private noteKind(kind: number): void {
+    if ((kind & IMAGE_KEY) !== 0) this.imageCount += 1;
+    if ((kind & FILE_KEY) !== 0) this.fileCount += 1;
+    if ((kind & THINKING_KEY) !== 0) this.hasThinking = true;
   }
 
   /** Whoever writes a key with escapes must not hide what it is from the meter. */
@@ -316,137 +347,133 @@ export class JsonScanner {
     return toKeyKind(key, 0, key.length);
   }
 
-  private checkKey(start: number, end: number): boolean {
+  private checkKey(start: number, end: number, kind: number, position: number): boolean {
     const base = this.keyBases[this.depth];
-    const hash = this.keyHash;
+    const hash = this.toKeyHash(start, end);
     const number = this.keyCount++;
     this.keyStarts[number] = start;
     this.keyEnds[number] = end;
     this.keyHashes[number] = hash;
-    if (this.equalsBytes(start, end, PROTO_KEY)) return this.fail('forbidden_key');
+    if (kind === FORBIDDEN_KEY) return this.fail('forbidden_key', position) !== FAILED;
     const keys = number - base;
-    if (keys >= MAX_KEYS_IN_OBJECT) return this.fail('too_many_keys');
+    if (keys >= MAX_KEYS_IN_OBJECT) return this.fail('too_many_keys', position) !== FAILED;
     const hasSet = this.keySets[this.depth] !== null;
-    if (hasSet || keys >= FEW_KEYS || this.keyHasEscape) return this.checkKeyInSet(base, number, hasSet);
+    if (hasSet || keys >= FEW_KEYS || this.textHasEscape) return this.checkKeyInSet(base, number, hasSet, position);
     for (let other = base; other < number; other += 1) {
       if (this.keyHashes[other] === hash && this.equalsRange(this.keyStarts[other], this.keyEnds[other], start, end)) {
-        return this.fail('duplicate_key');
+        return this.fail('duplicate_key', position) !== FAILED;
       }
     }
     return true;
   }
 
+  /** What keys are compared by before their bytes are: made of their length and three of their bytes. */
+  private toKeyHash(start: number, end: number): number {
+    const { bytes } = this;
+    const length = end - start;
+    return length === 0 ? 0 : (length << 24) ^ (bytes[start] << 16) ^ (bytes[start + (length >> 1)] << 8) ^ bytes[end - 1];
+  }
+
   /** For objects with many keys, or with a key written with escapes: compares decoded names. */
-  private checkKeyInSet(base: number, number: number, hasSet: boolean): boolean {
+  private checkKeyInSet(base: number, number: number, hasSet: boolean, position: number): boolean {
     const set = this.keySets[this.depth] ?? (this.keySets[this.depth] = new Set<string>());
     for (let other = hasSet ? number : base; other <= number; other += 1) {
       const key = this.decodeString(this.keyStarts[other], this.keyEnds[other]);
-      if (set.has(key)) return this.fail('duplicate_key');
-      if (key === '__proto__') return this.fail('forbidden_key');
+      if (set.has(key)) return this.fail('duplicate_key', position) !== FAILED;
+      if (key === '__proto__') return this.fail('forbidden_key', position) !== FAILED;
       set.add(key);
     }
     return true;
   }
 
-  /** Reads a string whose opening quote is at the position; stops behind the closing one. */
-  private readString(): boolean {
+  /** Reads a string whose opening quote is at the position; notes whether it has an escape. */
+  private readString(start: number): number {
+    const position = this.skipPlain(start + 1);
+    return position < this.end && this.bytes[position] === QUOTE ? position + 1 : this.readRest(position);
+  }
+
+  /** What of a string is behind its first byte that is not plain. */
+  private readRest(start: number): number {
     const { bytes, end } = this;
-    let position = this.position + 1;
+    let position = start;
     while (position < end) {
       const byte = bytes[position];
-      if (byte === QUOTE) {
-        this.position = position + 1;
-        return true;
-      }
+      if (byte === QUOTE) return position + 1;
       if (byte === BACKSLASH) {
         const length = escapeLength(bytes, position, end);
         if (length === 0) break;
+        this.textHasEscape = true;
         position += length;
       } else if (byte < 0x20) {
         break;
       } else {
-        position += 1;
+        this.hasMoreThanAscii = true;
+        do position += 1;
+        while (position < end && bytes[position] >= 0x80);
       }
+      position = this.skipPlain(position);
     }
-    this.position = position;
-    return this.fail('syntax');
+    return this.fail('syntax', position);
   }
 
-  /** As `readString`, and notes what the checks of a key need, in the same pass. */
-  private readKeyString(): boolean {
+  /** Over the bytes of a text that mean themselves, up to one that may not, or the end. */
+  private skipPlain(start: number): number {
     const { bytes, end } = this;
-    let position = this.position + 1;
-    let hash = 0;
-    let isLowerCase = true;
-    this.keyHasEscape = false;
-    while (position < end) {
-      const byte = bytes[position];
-      if (byte === QUOTE) {
-        this.position = position + 1;
-        this.keyHash = hash;
-        this.keyIsLowerCase = isLowerCase;
-        return true;
-      }
-      hash = (Math.imul(hash, 31) + byte) | 0;
-      if (byte === BACKSLASH) {
-        const length = escapeLength(bytes, position, end);
-        if (length === 0) break;
-        this.keyHasEscape = true;
-        isLowerCase = false;
-        position += length;
-      } else if (byte < 0x20) {
-        break;
-      } else {
-        if (byte >= 0x80 || (byte >= 0x41 && byte <= 0x5a)) isLowerCase = false;
-        position += 1;
-      }
-    }
-    this.position = position;
-    return this.fail('syntax');
+    const near = Math.min(end, start + SHORT_TEXT_BYTES);
+    let position = start;
+    while (position < near && isPlainByte(bytes[position])) position += 1;
+    return position < near || near === end ? position : this.skipPlainWords(position);
   }
 
-  private readLiteral(literal: string): number {
-    if (!this.equalsAscii(this.position, Math.min(this.position + literal.length, this.end), literal)) {
-      return this.failValue('syntax');
-    }
-    this.position += literal.length;
-    return DONE;
+  private skipPlainWords(start: number): number {
+    const { bytes, end } = this;
+    this.words ??= new PlainWords(bytes);
+    let position = this.words.skip(start, end);
+    while (position < end && isPlainByte(bytes[position])) position += 1;
+    return position;
+  }
+
+  private readLiteral(position: number, literal: string): number {
+    const end = position + literal.length;
+    return this.equalsAscii(position, Math.min(end, this.end), literal) ? end : this.fail('syntax', position);
   }
 
   /** -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? */
-  private readNumber(): boolean {
-    if (this.bytes[this.position] === 0x2d) this.position += 1;
-    const leadingZero = this.position < this.end && this.bytes[this.position] === 0x30;
-    const digits = this.skipDigits();
-    if (digits === 0 || (leadingZero && digits > 1)) return this.fail('syntax');
-    if (this.position < this.end && this.bytes[this.position] === 0x2e) {
-      this.position += 1;
-      if (this.skipDigits() === 0) return this.fail('syntax');
+  private readNumber(start: number): number {
+    const { bytes, end } = this;
+    const first = bytes[start] === MINUS ? start + 1 : start;
+    let position = skipDigits(bytes, first, end);
+    if (position === first || (position > first + 1 && bytes[first] === ZERO)) return this.fail('syntax', position);
+    if (position < end && bytes[position] === DOT) {
+      const fraction = position + 1;
+      position = skipDigits(bytes, fraction, end);
+      if (position === fraction) return this.fail('syntax', position);
     }
-    if (this.position < this.end && (this.bytes[this.position] | 0x20) === 0x65) {
-      this.position += 1;
-      const sign = this.bytes[this.position];
-      if (this.position < this.end && (sign === 0x2b || sign === 0x2d)) this.position += 1;
-      if (this.skipDigits() === 0) return this.fail('syntax');
+    if (position < end && (bytes[position] | 0x20) === LOWER_E) {
+      let exponent = position + 1;
+      if (exponent < end && (bytes[exponent] === PLUS || bytes[exponent] === MINUS)) exponent += 1;
+      position = skipDigits(bytes, exponent, end);
+      if (position === exponent) return this.fail('syntax', position);
     }
-    return true;
+    return position;
   }
 
-  private skipDigits(): number {
-    const start = this.position;
-    while (this.position < this.end && this.bytes[this.position] >= 0x30 && this.bytes[this.position] <= 0x39) {
-      this.position += 1;
-    }
-    return this.position - start;
-  }
-
-  private skipWhitespace(): void {
-    while (this.position < this.end && isWhitespace(this.bytes[this.position])) this.position += 1;
+  private checkUtf8(start: number): boolean {
+    const { bytes, end } = this;
+    return isUtf8(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)) || this.fail('invalid_utf8', end) !== FAILED;
   }
 
   private hasEscape(start: number, end: number): boolean {
     for (let position = start; position < end; position += 1) if (this.bytes[position] === BACKSLASH) return true;
     return false;
+  }
+
+  private isLowerCase(start: number, end: number): boolean {
+    for (let position = start; position < end; position += 1) {
+      const byte = this.bytes[position];
+      if (byte >= 0x80 || byte === BACKSLASH || (byte >= 0x41 && byte <= 0x5a)) return false;
+    }
+    return true;
   }
 
   private isPlain(start: number, end: number): boolean {
@@ -470,14 +497,6 @@ export class JsonScanner {
     return true;
   }
 
-  private equalsBytes(start: number, end: number, other: Buffer): boolean {
-    if (end - start !== other.length) return false;
-    for (let index = 0; index < other.length; index += 1) {
-      if (this.bytes[start + index] !== other[index]) return false;
-    }
-    return true;
-  }
-
   private equalsRange(start: number, end: number, otherStart: number, otherEnd: number): boolean {
     if (end - start !== otherEnd - otherStart) return false;
     for (let index = 0; index < end - start; index += 1) {
@@ -486,14 +505,9 @@ export class JsonScanner {
     return true;
   }
 
-  private failValue(reason: JsonFault['reason']): number {
-    this.fail(reason);
+  private fail(reason: JsonFault['reason'], offset: number): typeof FAILED {
+    this.fault = { reason, offset, path: this.describePath() };
     return FAILED;
-  }
-
-  private fail(reason: JsonFault['reason']): false {
-    this.fault = { reason, offset: this.position, path: this.describePath() };
-    return false;
   }
 
   /** The path to where the scan stands. Only on failure, so it may be slow. */
@@ -519,9 +533,34 @@ export class JsonScanner {
   }
 }
 
-const FAILED = 0;
-const DONE = 1;
-const OPENED = 2;
+function isPlainByte(byte: number): boolean {
+  // Most are small letters, which stand behind the backslash.
+  return byte > BACKSLASH ? byte < 0x80 : byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH;
+}
+
+/** One of 32 bits for a name, by its length, its first character and the one in its middle. */
+function toNameBit(length: number, first: number, middle: number): number {
+  // Only the lowest five bits count. A name of no length has no characters.
+  return length === 0 ? 1 : 1 << (length ^ first ^ middle);
+}
+
+/** The first byte at the position or behind it that is no white space; `end` when there is none. */
+function skipWhitespace(bytes: Buffer, position: number, end: number): number {
+  // Nearly always there is none.
+  return position < end && bytes[position] <= 0x20 ? skipAllWhitespace(bytes, position, end) : position;
+}
+
+function skipAllWhitespace(bytes: Buffer, start: number, end: number): number {
+  let position = start;
+  while (position < end && isWhitespace(bytes[position])) position += 1;
+  return position;
+}
+
+function skipDigits(bytes: Buffer, start: number, end: number): number {
+  let position = start;
+  while (position < end && bytes[position] >= ZERO && bytes[position] <= NINE) position += 1;
+  return position;
+}
 
 function isWhitespace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;

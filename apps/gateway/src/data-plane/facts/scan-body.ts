@@ -24,11 +24,8 @@ export function scanBody(body: Buffer): JsonScanner {
  * list, another spelling could name another model, or switch the usage off.
  */
 export function refuseOtherSpellings(names: readonly string[]): void {
-  for (const name of names) {
-    if (scanner.hasOtherSpelling(name)) {
-      throw new WeirError('invalid_request', { message: `The key '${name}' must be written in lower case.`, param: name });
-    }
-  }
+  const name = scanner.findOtherSpelling(names);
+  if (name !== null) throw new WeirError('invalid_request', { message: `The key '${name}' must be written in lower case.`, param: name });
 }
 
 /** Whether the body has a member that is not null. */
