@@ -97,9 +97,9 @@ function toPassedBody(facts: RequestFacts, prepared: PreparedCall, { target: { u
 }
 
 /** The splice that takes out what another provider thought in an earlier turn, where this one would refuse it. */
-function toThinkingSplice({ format, body }: RequestFacts, { upstreamModel }: PreparedCall, { provider, address }: { provider: ProviderName; address: UpstreamAddress }): Splice | null {
+function toThinkingSplice({ format, body, hasThinking }: RequestFacts, { upstreamModel }: PreparedCall, { provider, address }: { provider: ProviderName; address: UpstreamAddress }): Splice | null {
   if (!isDialect(format)) return null;
-  if (format === 'openai-chat' && getProvider(provider).toChatQuirks(address, upstreamModel).refusesThinking !== true) return null;
+  if (format === 'openai-chat' && (!hasThinking || getProvider(provider).toChatQuirks(address, upstreamModel).refusesThinking !== true)) return null;
   return toForeignThinkingSplice(format, body);
 }
 

@@ -48,6 +48,7 @@ export function readAnthropicFacts(body: Buffer, definition: OperationDefinition
     imageCount: media.imageCount,
     fileCount: media.fileCount,
     hasTools: scanner.findMember('tools') !== -1,
+    hasThinking: false,
     // A count costs nothing, and tells no usage.
     work: isCount ? NO_WORK : null,
     capHolder: null,

@@ -42,6 +42,7 @@ export function readGeminiFacts(body: Buffer, definition: OperationDefinition, p
     imageCount: media.imageCount,
     fileCount: media.fileCount,
     hasTools: scanner.findMember('tools') !== -1,
+    hasThinking: false,
     work: null,
     capHolder: config,
     membersEnd: scanner.memberValueEnd(scanner.memberCount - 1),

@@ -13,6 +13,7 @@ const BYTES_PER_TOKEN_ID = 4;
 const OTHER_MODELS = ['models', 'fallbacks'];
 /** Members with which a call costs more than its tokens do, or whose cap on output is another than the meter's. */
 const UNPRICED_MEMBERS = ['web_search_options', 'search_parameters', 'plugins', 'audio', 'n_predict', 'max_new_tokens', 'max_output_tokens'];
+const CAPS = ['max_tokens', 'max_completion_tokens'];
 const USUAL_TIERS: readonly unknown[] = ['auto', 'default', 'flex', null];
 const NULL_START = 0x6e;
 const QUOTE = 0x22;
@@ -52,6 +53,7 @@ export function readOpenAiFacts(body: Buffer, definition: OperationDefinition, p
     imageCount: scanner.imageCount,
     fileCount: scanner.fileCount,
     hasTools: scanner.findMember('tools') !== -1 || scanner.findMember('functions') !== -1,
+    hasThinking: scanner.hasThinking,
     work: null,
     capHolder: null,
     membersEnd: scanner.memberValueEnd(scanner.memberCount - 1),
@@ -79,12 +81,12 @@ function findUnpricedMember(scanner: JsonScanner): string | null {
 }
 
 function findEmptyCaps(scanner: JsonScanner): readonly EmptyCap[] {
-  const caps: EmptyCap[] = [];
-  for (const name of ['max_tokens', 'max_completion_tokens']) {
+  let caps: EmptyCap[] | null = null;
+  for (const name of CAPS) {
     const member = scanner.findMember(name);
-    if (member !== -1 && scanner.memberFirstByte(member) === NULL_START) caps.push({ name, start: scanner.memberValueStart(member), end: scanner.memberValueEnd(member) });
+    if (member !== -1 && scanner.memberFirstByte(member) === NULL_START) (caps ??= []).push({ name, start: scanner.memberValueStart(member), end: scanner.memberValueEnd(member) });
   }
-  return caps.length === 0 ? NO_EMPTY_CAPS : caps;
+  return caps ?? NO_EMPTY_CAPS;
 }
 
 /**

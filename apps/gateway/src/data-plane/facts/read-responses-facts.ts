@@ -40,6 +40,7 @@ export function readResponsesFacts(body: Buffer, definition: OperationDefinition
     imageCount: scanner.imageCount,
     fileCount: scanner.fileCount,
     hasTools: scanner.findMember('tools') !== -1,
+    hasThinking: false,
     work: null,
     capHolder: null,
     membersEnd: scanner.memberValueEnd(scanner.memberCount - 1),

@@ -27,6 +27,8 @@ export interface RequestFacts extends EstimateFacts {
   readonly imageCount: number;
   readonly fileCount: number;
   readonly hasTools: boolean;
+  /** In OpenAI's chat: messages may hold what a model thought. Where they cannot, nobody has to look for it. */
+  readonly hasThinking: boolean;
   /** Behind the last member: where another one can be put in. */
   readonly membersEnd: number;
   /** Members that name an output cap without setting one: their `null` gives way to a number. */

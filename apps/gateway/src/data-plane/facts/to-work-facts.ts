@@ -35,6 +35,7 @@ export function toWorkFacts(definition: OperationDefinition, { body, model, isSt
     imageCount: scanner?.imageCount ?? 0,
     fileCount: 0,
     hasTools: false,
+    hasThinking: false,
     work,
     capHolder: null,
     membersEnd: scanner === null ? 0 : scanner.memberValueEnd(scanner.memberCount - 1),
