@@ -60,6 +60,8 @@ const SHORT_TEXT_BYTES = 20;
  * One scanner serves many texts, one after the other: its results hold until the next scan.
  */
 export class JsonScanner {
+  /** The bytes that were scanned, and maybe others around them. */
+  bytes: Buffer = Buffer.alloc(0);
   /** Number of members of the outermost object; 0 when the text is no object. */
   memberCount = 0;
   /** First byte of the outermost value. */
@@ -75,7 +77,6 @@ export class JsonScanner {
   /** What was wrong, after a scan that answered false. */
   fault: JsonFault | null = null;
 
-  private bytes: Buffer = Buffer.alloc(0);
   private end = 0;
   private depth = 0;
   private strictKeys = false;

@@ -18,6 +18,7 @@ export * from './anthropic/write-request';
 export * from './anthropic/write-stream';
 export * from './openai-chat/read-answer';
 export * from './openai-chat/read-request';
+export * from './openai-chat/read-scanned-chat-usage';
 export * from './openai-chat/read-stream';
 export * from './openai-chat/read-usage';
 export * from './openai-chat/write-answer';

@@ -1,4 +1,4 @@
-import { readChatUsage, spliceMembers } from '@weir/wire';
+import { readScannedChatUsage, spliceMembers } from '@weir/wire';
 import { type AnswerSink } from './answer-sink';
 import { type CallerError, toErrorEvent } from './error-format';
 import { EventRelay } from './event-relay';
@@ -76,7 +76,7 @@ export class ChatRelay extends EventRelay {
     const member = scanner.findMember('usage');
     if (member === -1 || scanner.memberFirstByte(member) !== 0x7b) return false;
     // Cumulative where it comes more than once: the last one wins.
-    const usage = readChatUsage(scanner.parseMember(member));
+    const usage = readScannedChatUsage(scanner, member);
     if (usage !== null) this.usage = usage;
     const isAlone =
       choices === -1 || scanner.memberFirstByte(choices) === NULL_START || (scanner.memberFirstByte(choices) === 0x5b && scanner.isEmptyMember(choices));

@@ -22,7 +22,24 @@ export function readChatUsage(usage: unknown): UsageUnits | null {
   const writtenTokens = readCacheWrites(usage);
   const saidReasoning = readDetail(usage.completion_tokens_details, 'reasoning_tokens');
   if (inputTokens === null || shownTokens === null || cachedTokens === null || writtenTokens === null || saidReasoning === null) return null;
-  const hiddenTokens = toHiddenTokens(usage.total_tokens, inputTokens + shownTokens);
+  return toChatUnits({ inputTokens, shownTokens, totalTokens: parseCount(usage.total_tokens), cachedTokens, writtenTokens, saidReasoning });
+}
+
+export interface ChatCounts {
+  readonly inputTokens: number;
+  /** Of `completion_tokens`. */
+  readonly shownTokens: number;
+  /** Null where none is said. */
+  readonly totalTokens: number | null;
+  readonly cachedTokens: number;
+  readonly writtenTokens: number;
+  readonly saidReasoning: number;
+}
+
+/** The units of counts that were read; null where they say what cannot be. */
+export function toChatUnits({ inputTokens, shownTokens, totalTokens, cachedTokens, writtenTokens, saidReasoning }: ChatCounts): UsageUnits | null {
+  // A total that is less than its parts says nothing.
+  const hiddenTokens = totalTokens === null ? 0 : Math.max(totalTokens - inputTokens - shownTokens, 0);
   const outputTokens = shownTokens + hiddenTokens;
   const reasoningTokens = Math.max(saidReasoning, hiddenTokens);
   if (cachedTokens > inputTokens || reasoningTokens > outputTokens) return null;
@@ -45,12 +62,6 @@ export function toChatUsage(usage: ConversationUsage): object {
     prompt_tokens_details: { cached_tokens: usage.cachedInputTokens, cache_write_tokens: usage.cacheWriteTokens, audio_tokens: 0 },
     completion_tokens_details: { reasoning_tokens: usage.reasoningTokens, audio_tokens: 0, accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
   };
-}
-
-/** A total that is no count, or less than its parts, says nothing. */
-function toHiddenTokens(total: unknown, shownTokens: number): number {
-  const totalTokens = parseCount(total);
-  return totalTokens === null ? 0 : Math.max(totalTokens - shownTokens, 0);
 }
 
 /** OpenAI's name, or the one of Moonshot, or of DeepSeek. */
