@@ -69,7 +69,9 @@ export class Attempt implements TransportHandler {
   private phase: Phase = 'connecting';
   private controller: TransportController | null = null;
   private headers: IncomingHttpHeaders = NO_HEADERS;
-  private chunks: Buffer[] = [];
+  /** What has been collected; the first piece stands alone, because mostly it is the whole. */
+  private firstChunk: Buffer | null = null;
+  private laterChunks: Buffer[] | null = null;
   private collectedBytes = 0;
   private stream: AnswerStream | null = null;
   private cancellation: AttemptFailure | null = null;
@@ -163,7 +165,7 @@ export class Attempt implements TransportHandler {
       return;
     }
     this.collectedBytes += chunk.length;
-    if (this.phase === 'collecting') this.chunks.push(chunk);
+    if (this.phase === 'collecting') this.keep(chunk);
     const limit = this.phase === 'trailing' ? MAX_TRAILING_BYTES : this.httpStatus !== null && this.httpStatus < 300 ? MAX_ANSWER_BYTES : MAX_ERROR_BYTES;
     if (this.collectedBytes <= limit) return;
     if (this.phase === 'collecting' && limit === MAX_ERROR_BYTES) this.over(this.readFailedAnswer());
@@ -265,10 +267,16 @@ export class Attempt implements TransportHandler {
     return failed({ failureClass: provider.failureClass, httpStatus: status, retryAfterMs: provider.retryAfterMs, isTimeout: false, provider, reason: 'error_answer' });
   }
 
+  private keep(chunk: Buffer): void {
+    if (this.firstChunk === null) this.firstChunk = chunk;
+    else (this.laterChunks ??= []).push(chunk);
+  }
+
   private takeBody(): Buffer {
-    const body = this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks, this.collectedBytes);
-    this.chunks = [];
-    return body;
+    const { firstChunk, laterChunks } = this;
+    this.firstChunk = this.laterChunks = null;
+    if (firstChunk === null) return Buffer.alloc(0);
+    return laterChunks === null ? firstChunk : Buffer.concat([firstChunk, ...laterChunks], this.collectedBytes);
   }
 
   private takeStreamUsage(stream: AnswerStream): void {
@@ -314,10 +322,19 @@ function isPlain(headers: IncomingHttpHeaders): boolean {
   return encoding === undefined || encoding === 'identity';
 }
 
+// Upstreams say the same again and again: the last type is remembered with what was read of it.
+let lastContentType = '';
+let lastMediaType = '';
+
 /** The content type without its parameters, in lower case. */
 function toMediaType(headers: IncomingHttpHeaders): string {
   const type = headers['content-type'];
-  return typeof type === 'string' ? type.split(';', 1)[0].trim().toLowerCase() : '';
+  if (typeof type !== 'string') return '';
+  if (type !== lastContentType) {
+    lastContentType = type;
+    lastMediaType = type.split(';', 1)[0].trim().toLowerCase();
+  }
+  return lastMediaType;
 }
 
 /**

@@ -43,7 +43,7 @@ export function readScannedChatUsage(scanner: JsonScanner, member: number): Usag
 /**
  * Reads a few small whole numbers out of JSON that was scanned, without building objects. Whatever is
  * not plain makes it give up: a number that is negative, fractional or long, a text, a null, a name
- * with an escape, a known name said twice.
+ * with an escape, details said twice.
  */
 class PlainUsageReader {
   readonly counts = new Int32Array(PLACES);
@@ -101,7 +101,7 @@ class PlainUsageReader {
     this.position = end;
     const name = this.findName(names);
     if (name === -1) return this.findName(OTHER_NAMES) === -1 && !this.isKey(PROMPT_DETAILS) && !this.isKey(COMPLETION_DETAILS);
-    if (this.counts[firstPlace + name] !== ABSENT) return false;
+    // Of what is said twice the last counts, as when it is parsed.
     this.counts[firstPlace + name] = count;
     return true;
   }
