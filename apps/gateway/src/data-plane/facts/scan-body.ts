@@ -49,8 +49,12 @@ export function readModel(member: number): string {
   return model;
 }
 
+/** The name that was found good last: callers ask for the same again and again. */
+let lastModel: string | null = null;
+
 /** @throws WeirError invalid_request or model_not_found for what can be no model's name */
 export function parseModel(model: string): string {
+  if (model === lastModel) return model;
   if (model === '' || model.length > MAX_MODEL_CHARACTERS) {
     throw new WeirError('invalid_request', { message: `Invalid 'model': it must have 1 to ${MAX_MODEL_CHARACTERS} characters.`, param: 'model' });
   }
@@ -58,6 +62,7 @@ export function parseModel(model: string): string {
   if (!model.isWellFormed() || DOT_SEGMENT.test(model)) {
     throw new WeirError('model_not_found', { message: 'The model does not exist: this is no name of one.', param: 'model' });
   }
+  lastModel = model;
   return model;
 }
 
