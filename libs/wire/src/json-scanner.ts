@@ -50,7 +50,7 @@ const IN_ARRAY = 2;
 /** What functions that read on answer in place of a position, after `fail`. */
 const FAILED = -1;
 /** So much of a text is read byte by byte before it is worth it to read it in words: most are no longer. */
-const SHORT_TEXT_BYTES = 20;
+const SHORT_TEXT_BYTES = 24;
 /**
  * Checks a whole JSON text (RFC 8259) in one pass over its bytes, without building a value, and
  * remembers where the members of the outermost object are. Prompts are thus never turned into
