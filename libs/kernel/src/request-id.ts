@@ -6,12 +6,10 @@ const pool = Buffer.allocUnsafe(POOL_BYTES);
 let poolOffset = POOL_BYTES;
 
 const HEX_DIGITS = Buffer.from('0123456789abcdef');
-const HYPHEN = 0x2d;
-/** Where the hyphens stand: before these bytes. */
-const AFTER_HYPHEN = [4, 6, 8, 10];
 
-const bytes = Buffer.alloc(16);
-const text = Buffer.alloc(36);
+/** The id that was made last: of the next one in the same millisecond, only what is random is written anew. */
+const text = Buffer.from('00000000-0000-7000-8000-000000000000');
+let textMs = 0;
 
 /**
  * A UUID version 7 (RFC 9562 §5.7): 48 bits of `nowMs` (milliseconds since the epoch), then 74
@@ -22,28 +20,33 @@ export function uuidV7(nowMs: number): string {
     randomFillSync(pool);
     poolOffset = 0;
   }
-  const high = Math.floor(nowMs / 0x10000);
-  const low = nowMs % 0x10000;
-  bytes[0] = high >>> 24;
-  bytes[1] = high >>> 16;
-  bytes[2] = high >>> 8;
-  bytes[3] = high;
-  bytes[4] = low >>> 8;
-  bytes[5] = low;
-  for (let index = 0; index < 10; index += 1) bytes[6 + index] = pool[poolOffset + index];
+  if (nowMs !== textMs) writeTime(nowMs);
+  const random = poolOffset;
   poolOffset += 10;
-  bytes[6] = 0x70 | (bytes[6] & 0x0f);
-  bytes[8] = 0x80 | (bytes[8] & 0x3f);
-  return toText();
+  // Of the first two bytes of either half, version and variant have taken some bits.
+  text[15] = HEX_DIGITS[pool[random] & 0x0f];
+  writeByte(16, pool[random + 1]);
+  text[19] = HEX_DIGITS[0x8 | ((pool[random + 2] >>> 4) & 0x3)];
+  text[20] = HEX_DIGITS[pool[random + 2] & 0x0f];
+  writeByte(21, pool[random + 3]);
+  for (let index = 4; index < 10; index++) writeByte(16 + 2 * index, pool[random + index]);
+  // Read as one: put together from pieces, the id would be a tree of strings that lives for long.
+  return text.toString('latin1');
 }
 
-/** Written into one buffer and read once: put together from pieces, the id would be a tree of strings that lives for long. */
-function toText(): string {
-  let position = 0;
-  for (let index = 0; index < 16; index += 1) {
-    if (AFTER_HYPHEN.includes(index)) text[position++] = HYPHEN;
-    text[position++] = HEX_DIGITS[bytes[index] >>> 4];
-    text[position++] = HEX_DIGITS[bytes[index] & 0x0f];
-  }
-  return text.toString('latin1');
+function writeTime(nowMs: number): void {
+  const high = Math.floor(nowMs / 0x10000);
+  const low = nowMs % 0x10000;
+  writeByte(0, (high >>> 24) & 0xff);
+  writeByte(2, (high >>> 16) & 0xff);
+  writeByte(4, (high >>> 8) & 0xff);
+  writeByte(6, high & 0xff);
+  writeByte(9, low >>> 8);
+  writeByte(11, low & 0xff);
+  textMs = nowMs;
+}
+
+function writeByte(at: number, byte: number): void {
+  text[at] = HEX_DIGITS[byte >>> 4];
+  text[at + 1] = HEX_DIGITS[byte & 0x0f];
 }
