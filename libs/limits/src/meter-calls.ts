@@ -8,6 +8,7 @@ import {
   type Demand,
   type Grant,
   type HoldList,
+  type KeysWithin,
   type LimitPlan,
   type Settlement,
   type Unseeded,
@@ -45,12 +46,14 @@ function toAdmissionText({ wire }: LimitPlan, demand: Demand, take: boolean): st
 
 export class SettleCall extends ScriptCall<readonly BudgetState[] | Unseeded> {
   override readonly canWait = true;
+  override readonly keysWithin: KeysWithin | null;
 
   constructor(
     private readonly grant: Grant,
     settlement: Settlement,
   ) {
     super(grant.plan.organizationId, grant.plan.wire.grantKeys, toSettleText(grant, settlement));
+    this.keysWithin = grant.plan.wire.grantKeysWithin;
   }
 
   protected read(reply: ReplyReader): readonly BudgetState[] | Unseeded | null {

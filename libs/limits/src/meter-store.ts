@@ -101,6 +101,12 @@ export interface Unseeded {
   readonly unseeded: readonly number[];
 }
 
+/** Keys that stand side by side among others, the first of them at the index `at`. */
+export interface KeysWithin {
+  readonly keys: readonly string[];
+  readonly at: number;
+}
+
 /** How a plan goes over the wire, prebuilt; see meter.lua.ts. */
 export interface PlanWire {
   /** Every key of an admission: each limit's, then the one beside it where there is one. */
@@ -112,6 +118,8 @@ export interface PlanWire {
   /** The same for what can be given back: all but the request windows. */
   readonly grantKeys: readonly string[];
   readonly grantText: string;
+  /** Where those keys stand among all; null when others lie between them. */
+  readonly grantKeysWithin: KeysWithin | null;
   /** Which of the limits are windows of tokens. */
   readonly tokenIndexes: readonly number[];
   readonly hasBudgets: boolean;

@@ -1,4 +1,4 @@
-import { type Limit, type PlanWire } from './meter-store';
+import { type KeysWithin, type Limit, type PlanWire } from './meter-store';
 import { toBucketMs } from './sliding-window';
 
 /** Counters of an ended span are kept for so long: for calls that end late, and for people who look. */
@@ -25,7 +25,13 @@ export function toPlanWire(limits: readonly Limit[], keys: readonly string[]): P
   });
   const tokenIndexes = [...limits.keys()].filter((index) => isTokenWindow(limits[index]));
   const takeOneText = grantText === '' ? toAdmitHead(true, 1, 0, 0, 0, '-') + text : null;
-  return { keys: wireKeys, text, takeOneText, grantKeys, grantText, tokenIndexes, hasBudgets: limits.some((limit) => limit.kind === 'budget') };
+  return { keys: wireKeys, text, takeOneText, grantKeys, grantText, grantKeysWithin: findWithin(grantKeys, wireKeys), tokenIndexes, hasBudgets: limits.some((limit) => limit.kind === 'budget') };
+}
+
+/** Null when there are none, too. */
+function findWithin(some: readonly string[], keys: readonly string[]): KeysWithin | null {
+  const at = keys.indexOf(some[0]);
+  return at !== -1 && some.every((key, index) => key === keys[at + index]) ? { keys, at } : null;
 }
 
 function isTokenWindow(limit: Limit): boolean {

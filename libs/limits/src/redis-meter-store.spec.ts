@@ -32,6 +32,11 @@ function wholePlan(subject = newSubject()): LimitPlan {
   return planOf(requestsOf(subject, 100), requestsOf(subject, 100, DAY_MS), tokensOf(subject, 10_000), leasesOf(subject, 50), budgetOf(subject, 100 * USD));
 }
 
+/** How many keys each command of the script declared. */
+function toKeyCounts(calls: readonly (readonly unknown[])[]): number[] {
+  return calls.map(([, words]) => (Array.isArray(words) ? Number(words[1]) : NaN));
+}
+
 let shared: TestRedis;
 let redis: Redis;
 
@@ -168,7 +173,7 @@ describe('RedisMeterStore on the wire', () => {
     const store = open();
     const plan = planOf(leasesOf(newSubject(), 1));
     const grant = await granted(store, plan);
-    const evalsha = jest.spyOn(redis, 'evalsha');
+    const evalsha = jest.spyOn(redis, 'callBuffer');
     try {
       const before = store.peek(plan, demand());
       const ended = store.settle(grant, { tokens: 0, nanos: 0 });
@@ -186,7 +191,7 @@ describe('RedisMeterStore on the wire', () => {
     const store = open();
     const plan = planOf(leasesOf(newSubject(), 2));
     const [one, other] = [await granted(store, plan), await granted(store, plan)];
-    const evalsha = jest.spyOn(redis, 'evalsha');
+    const evalsha = jest.spyOn(redis, 'callBuffer');
     jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'Date', 'performance', 'hrtime', 'setInterval', 'clearInterval'] });
     try {
       const ended = store.settle(one, { tokens: 0, nanos: 0 });
@@ -208,7 +213,7 @@ describe('RedisMeterStore on the wire', () => {
   it('shares limits among many of one turn exactly, in few commands', async () => {
     const store = open();
     await admit(store, planFor('warm'));
-    const evalsha = jest.spyOn(redis, 'evalsha');
+    const evalsha = jest.spyOn(redis, 'callBuffer');
     try {
       const answers = await Promise.all(Array.from({ length: 300 }, async (_, index) => admit(store, planFor(`turn-${index % 5}`, 4))));
       expect(answers.filter((answer) => answer.admitted)).toHaveLength(20);
@@ -223,32 +228,50 @@ describe('RedisMeterStore on the wire', () => {
     const plans = [wholePlan(), wholePlan()];
     for (const plan of plans) await seed(store, plan, 0);
     const before = await Promise.all(plans.map((plan) => granted(store, plan, demand({ tokens: 5, leastNanos: 3 }))));
-    const evalsha = jest.spyOn(redis, 'evalsha');
+    const evalsha = jest.spyOn(redis, 'callBuffer');
     try {
       const settling = before.map((grant) => store.settle(grant, { tokens: 2, nanos: 1 }));
       const grants = await Promise.all([...plans, ...plans].map((plan) => granted(store, plan, demand({ tokens: 7, leastNanos: 10 }))));
       expect(await Promise.all(settling)).toEqual([[{ spentNanos: 1, heldNanos: 0 }], [{ spentNanos: 1, heldNanos: 0 }]]);
-      expect(evalsha.mock.calls.map(([, keyCount]) => keyCount)).toEqual([plans.reduce((sum, { wire }) => sum + wire.keys.length + wire.grantKeys.length, 0)]);
+      expect(toKeyCounts(evalsha.mock.calls)).toEqual([plans.reduce((sum, { wire }) => sum + wire.keys.length, 0)]);
       evalsha.mockClear();
       await Promise.all(grants.map((grant) => settled(store, grant, 4)));
-      expect(evalsha.mock.calls.map(([, keyCount]) => keyCount)).toEqual([plans.reduce((sum, { wire }) => sum + wire.grantKeys.length, 0)]);
+      expect(toKeyCounts(evalsha.mock.calls)).toEqual([plans.reduce((sum, { wire }) => sum + wire.grantKeys.length, 0)]);
       for (const plan of plans) expect((await peek(store, plan)).states.map(({ used }) => used)).toEqual([3, 3, 16, 0, 9]);
     } finally {
       evalsha.mockRestore();
     }
   });
 
+  it.each(['before', 'after'])('finds the keys of a settlement that was asked %s the admission, also where others lie between them', async (order) => {
+    const store = open();
+    const [subject, other] = [newSubject(), newSubject()];
+    const plan = planOf(requestsOf(subject, 9), tokensOf(subject, 100), requestsOf(other, 9), leasesOf(other, 9), budgetOf(other, USD));
+    const whole = wholePlan();
+    for (const one of [plan, whole]) await seed(store, one, 0);
+    const plans = [plan, whole];
+    const grants = await Promise.all(plans.map((one) => granted(store, one, demand({ tokens: 8, leastNanos: 3 }))));
+    const settle = (): Promise<unknown>[] => grants.map((grant) => store.settle(grant, { tokens: 2, nanos: 1 }));
+    const early = order === 'before' ? settle() : [];
+    const admitted = plans.map(async (one) => store.admit(one, demand({ tokens: 5, leastNanos: 10 })));
+    const states = [{ spentNanos: 1, heldNanos: order === 'before' ? 0 : 10 }];
+    expect(await Promise.all([...early, ...(order === 'before' ? [] : settle())])).toEqual([states, states]);
+    expect(await Promise.all(admitted)).toMatchObject([{ admitted: true }, { admitted: true }]);
+    expect((await peek(store, plan)).states.map(({ used }) => used)).toEqual([2, 7, 2, 1, 11]);
+    expect((await peek(store, whole)).states.map(({ used }) => used)).toEqual([2, 2, 7, 1, 11]);
+  });
+
   it('says the keys of the same question once, however often it is asked in a turn, and counts each time', async () => {
     const store = open();
     const busy = planOf(requestsOf(newSubject(), 5), requestsOf(newSubject(), 100, DAY_MS));
     const other = planFor(newSubject());
-    const evalsha = jest.spyOn(redis, 'evalsha');
+    const evalsha = jest.spyOn(redis, 'callBuffer');
     try {
       const plans = [other, busy, busy, busy, busy, other, busy, busy, busy];
       const answers = await Promise.all(plans.map((plan) => admit(store, plan)));
       expect(answers.map(({ admitted }) => admitted)).toEqual([true, true, true, true, true, true, true, false, false]);
       expect(answers.map(({ states }) => states[0].used)).toEqual([1, 1, 2, 3, 4, 2, 5, 5, 5]);
-      expect(evalsha.mock.calls.map(([, keyCount]) => keyCount)).toEqual([3]);
+      expect(toKeyCounts(evalsha.mock.calls)).toEqual([3]);
       expect([(await peek(store, busy)).states[1].used, (await peek(store, other)).states[0].used]).toEqual([5, 2]);
     } finally {
       evalsha.mockRestore();

@@ -1,4 +1,4 @@
-/** Reads a flat reply from its beginning to its end, and believes nothing. */
+/** Reads a flat reply, with texts as bytes, from its beginning to its end, and believes nothing. */
 export class ReplyReader {
   #position = 0;
 
@@ -14,7 +14,7 @@ export class ReplyReader {
   /** @throws when the next value is no text. */
   nextText(): string {
     const value = this.values[this.#position++];
-    if (typeof value !== 'string') throw new Error('the script of the meter answered something else');
-    return value;
+    if (!Buffer.isBuffer(value)) throw new Error('the script of the meter answered something else');
+    return value.toString();
   }
 }

@@ -1,3 +1,4 @@
+import { type KeysWithin } from './meter-store';
 import { type ReplyReader } from './reply-reader';
 
 /** One operation on its way to the script of the meter, which does many in one command. */
@@ -10,6 +11,9 @@ export abstract class ScriptCall<Value> {
 
   /** Whether nobody waits for it: then it costs no command of its own if another one is soon sent. */
   readonly canWait: boolean = false;
+
+  /** Where its keys stand among those of an admission, which go before if they are sent together. */
+  readonly keysWithin: KeysWithin | null = null;
 
   constructor(
     /** Whose keys they are: in a cluster, those of one command must be in one slot. */

@@ -1,5 +1,7 @@
+import { systemClock } from '@weir/kernel';
 import { TurnGather } from '@weir/platform';
 import { createHash } from 'node:crypto';
+import { AnswerDeadlines, type Asked } from './answer-deadlines';
 import { METER_LUA } from './meter.lua';
 import { type RedisClient } from './redis-client';
 import { ReplyReader } from './reply-reader';
@@ -14,8 +16,11 @@ const LONGEST_WAIT_FOR_COMPANY_MS = 4;
 /** In place of a text: the same again, of the same keys (see meter.lua.ts). */
 const AS_BEFORE = '=';
 
+/** Where the keys stand in the arguments of the command: behind the script and their number. */
+const KEYS_AT = 2;
+
 /** How a batch looks to whom it does not matter what its calls answer. */
-type AnyCall = Pick<ScriptCall<unknown>, 'organizationId' | 'keys' | 'text' | 'isAdmission' | 'canWait'> & {
+type AnyCall = Pick<ScriptCall<unknown>, 'organizationId' | 'keys' | 'keysWithin' | 'text' | 'isAdmission' | 'canWait'> & {
   answer(reply: ReplyReader): void;
   resolve(answer: null): void;
 };
@@ -40,11 +45,13 @@ export class ScriptGather {
   readonly #options: ScriptGatherOptions;
   #waiting: AnyCall[] = [];
   #companyTimer: NodeJS.Timeout | null = null;
+  readonly #deadlines: AnswerDeadlines;
   readonly #turn = new TurnGather(() => this.#flush());
   readonly #flushSoon = (): void => this.#flush();
 
   constructor(options: ScriptGatherOptions) {
     this.#options = options;
+    this.#deadlines = new AnswerDeadlines(options.timeoutMs);
   }
 
   ask<Value>(call: ScriptCall<Value>): Promise<Value | null> {
@@ -84,47 +91,68 @@ export class ScriptGather {
   }
 
   #send(batch: readonly AnyCall[]): void {
-    let isAnswered = false;
-    const answer = (reply: unknown, trouble: string | null): void => {
-      if (isAnswered) return;
-      isAnswered = true;
-      clearTimeout(timer);
-      const told = trouble ?? answerAll(batch, reply);
-      if (told === null) return;
-      this.#options.onTrouble(told);
-      // Those that are answered already take no notice.
-      for (const call of batch) call.resolve(null);
-    };
-    // Timers run before sockets are read: after a long pause of this process the answer may be
-    // there, unread. So look once more behind the poll phase before Redis is blamed.
-    const timer = setTimeout(() => setImmediate(() => answer(null, 'timeout')), this.#options.timeoutMs);
+    const asked: Asked = { askedMs: systemClock.monotonicMs(), onLate: () => this.#fail(batch, 'timeout') };
+    this.#deadlines.expect(asked);
     this.#run(batch).then(
-      (reply) => answer(reply, null),
-      (error: unknown) => answer(null, toReason(error)),
+      (reply) => {
+        if (!this.#deadlines.answered(asked)) return;
+        const trouble = answerAll(batch, reply);
+        if (trouble !== null) this.#fail(batch, trouble);
+      },
+      (error: unknown) => {
+        if (this.#deadlines.answered(asked)) this.#fail(batch, toReason(error));
+      },
     );
+  }
+
+  #fail(batch: readonly AnyCall[], trouble: string): void {
+    this.#options.onTrouble(trouble);
+    // Those that are answered already take no notice.
+    for (const call of batch) call.resolve(null);
   }
 
   /** A Redis that has lost its scripts (restarted, flushed, failed over) is given the text again. */
   #run(batch: readonly AnyCall[]): Promise<unknown> {
     const { redis, scriptNowMs } = this.#options;
-    const words: string[] = [];
-    const places = new Map<readonly string[], number>();
-    for (const { keys } of batch) {
-      if (places.has(keys)) continue;
-      places.set(keys, words.length + 1);
-      for (const key of keys) words.push(key);
-    }
-    const keyCount = words.length;
+    const words = [METER_SHA, ''];
+    const places = placeKeys(batch, words);
+    words[KEYS_AT - 1] = String(words.length - KEYS_AT);
     words.push(scriptNowMs === undefined ? '' : String(scriptNowMs()));
     for (let index = 0; index < batch.length; index++) {
-      const { keys, text } = batch[index];
-      words.push(isRepeated(batch, index) ? AS_BEFORE : `${places.get(keys)} ${text}`);
+      const call = batch[index];
+      words.push(isRepeated(batch, index) ? AS_BEFORE : `${toPlace(call, places)} ${call.text}`);
     }
-    return redis.evalsha(METER_SHA, keyCount, ...words).catch((error: unknown) => {
+    // Read as it comes: for the sake of the few texts in replies, every number would be copied.
+    return redis.callBuffer('evalsha', words).catch((error: unknown) => {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return redis.eval(METER_LUA, keyCount, ...words);
+      words[0] = METER_LUA;
+      return redis.callBuffer('eval', words);
     });
   }
+}
+
+/** Where the first of some keys stands among all of a command, from 1. */
+type KeyPlaces = Map<readonly string[], number>;
+
+/** Adds the keys of all calls to the words of a command, no plan's twice: those of a settlement are among those of an admission. */
+function placeKeys(batch: readonly AnyCall[], words: string[]): KeyPlaces {
+  const places: KeyPlaces = new Map();
+  for (const { isAdmission, keys } of batch) if (isAdmission) place(keys, places, words);
+  for (const { isAdmission, keys, keysWithin } of batch) {
+    if (!isAdmission && (keysWithin === null || !places.has(keysWithin.keys))) place(keys, places, words);
+  }
+  return places;
+}
+
+function place(keys: readonly string[], places: KeyPlaces, words: string[]): void {
+  if (places.has(keys)) return;
+  places.set(keys, words.length - KEYS_AT + 1);
+  for (const key of keys) words.push(key);
+}
+
+function toPlace({ keys, keysWithin }: AnyCall, places: KeyPlaces): number | undefined {
+  const whole = keysWithin === null ? undefined : places.get(keysWithin.keys);
+  return keysWithin === null || whole === undefined ? places.get(keys) : whole + keysWithin.at;
 }
 
 /** Whether a call asks the same of the same counters as the one before it: that is said in one byte. */
