@@ -101,7 +101,7 @@ export class GrantKeeper {
       needsRestore: open.needsRestore && hasBudget(grant.plan),
       uncertainSinceMs: open.uncertainSinceMs,
       isSilent: false,
-      onRestored: () => this.#unknownToRedis.delete(requestId),
+      onRestored: open.needsRestore ? () => this.#unknownToRedis.delete(requestId) : undefined,
     });
   }
 

@@ -99,8 +99,10 @@ export class SettleQueue {
 
   push(grant: Grant, settlement: Settlement, options: SettleOptions): void {
     if (this.#pending.has(grant.requestId)) return;
+    const { needsRestore, uncertainSinceMs, isSilent, onRestored, onDone } = options;
     const sinceMs = this.#options.clock.monotonicMs();
-    const pending: Pending = { ...options, grant, left: grant, settlement, sinceMs, isAsked: false, losses: 0 };
+    // Each by its name: spreading the options costs twice as much.
+    const pending: Pending = { needsRestore, uncertainSinceMs, isSilent, onRestored, onDone, grant, left: grant, settlement, sinceMs, isAsked: false, losses: 0 };
     this.#pending.set(grant.requestId, pending);
     this.#ask(pending);
   }
@@ -178,7 +180,7 @@ export class SettleQueue {
    * nothing may be settled as often as one likes.
    */
   #maySettle({ settlement, uncertainSinceMs }: Pending): boolean {
-    return settlement.nanos === 0 || this.#options.clock.monotonicMs() - uncertainSinceMs >= CERTAIN_AFTER_MS;
+    return settlement.nanos === 0 || uncertainSinceMs === -Infinity || this.#options.clock.monotonicMs() - uncertainSinceMs >= CERTAIN_AFTER_MS;
   }
 
   #restored(pending: Pending, losses: number, isDone: true | null): void {
@@ -204,7 +206,7 @@ export class SettleQueue {
     this.#pending.delete(grant.requestId);
     this.#options.onDone(grant, pending.settlement, pending.left.plan, answer);
     const certainAtMs = pending.uncertainSinceMs + CERTAIN_AFTER_MS;
-    if (certainAtMs > this.#options.clock.monotonicMs()) {
+    if (certainAtMs > -Infinity && certainAtMs > this.#options.clock.monotonicMs()) {
       this.#ghosts.set(grant.requestId, { grant, isSilent: pending.isSilent, dueMs: certainAtMs });
     } else if (!pending.isSilent) this.#options.onSettled(grant.requestId);
     pending.onDone?.();

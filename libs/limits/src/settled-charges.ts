@@ -12,6 +12,9 @@ export interface SettledCharge {
   missingRows: number;
 }
 
+/** What every charge under one plan has in common. */
+type BudgetPart = Pick<Grant, 'plan' | 'buckets'>;
+
 /**
  * What was settled and is not in the ledger yet. When the counters are lost, the ledger does not
  * know of it, so it must be put back by whoever remembers.
@@ -20,7 +23,7 @@ export class SettledCharges {
   readonly #byRequestId = new Map<string, SettledCharge>();
   /** How many rows of calls that are not settled are in the ledger already. */
   readonly #landedEarly = new Map<string, number>();
-  readonly #budgetPlans = new WeakMap<LimitPlan, LimitPlan>();
+  readonly #budgetParts = new WeakMap<LimitPlan, BudgetPart>();
 
   get size(): number {
     return this.#byRequestId.size;
@@ -31,10 +34,11 @@ export class SettledCharges {
     const missingRows = rows - (this.#landedEarly.get(grant.requestId) ?? 0);
     this.#landedEarly.delete(grant.requestId);
     if (missingRows <= 0 || nanos === 0) return;
-    const plan = this.#toBudgetPlan(grant.plan);
-    if (plan.limits.length === 0) return;
-    if (this.#byRequestId.size >= LARGEST_COUNT) for (const oldest of this.#byRequestId.keys()) return this.#replace(oldest, toCharge(plan, grant, nanos, missingRows));
-    this.#byRequestId.set(grant.requestId, toCharge(plan, grant, nanos, missingRows));
+    const part = this.#toBudgetPart(grant.plan);
+    if (part.buckets.length === 0) return;
+    const charge = toCharge(part, grant, nanos, missingRows);
+    if (this.#byRequestId.size >= LARGEST_COUNT) for (const oldest of this.#byRequestId.keys()) return this.#replace(oldest, charge);
+    this.#byRequestId.set(grant.requestId, charge);
   }
 
   /** @param isOpen whether it is still to be settled. */
@@ -66,16 +70,17 @@ export class SettledCharges {
   }
 
   /** Its leases and tokens were given back for good. */
-  #toBudgetPlan(plan: LimitPlan): LimitPlan {
-    let budgets = this.#budgetPlans.get(plan);
-    if (budgets === undefined) {
-      budgets = makeLimitPlan(plan.organizationId, plan.limits.filter((limit) => limit.kind === 'budget'));
-      this.#budgetPlans.set(plan, budgets);
+  #toBudgetPart(plan: LimitPlan): BudgetPart {
+    let part = this.#budgetParts.get(plan);
+    if (part === undefined) {
+      const budgets = plan.limits.filter((limit) => limit.kind === 'budget');
+      part = { plan: makeLimitPlan(plan.organizationId, budgets), buckets: budgets.map(() => 0) };
+      this.#budgetParts.set(plan, part);
     }
-    return budgets;
+    return part;
   }
 }
 
-function toCharge(plan: LimitPlan, { requestId }: Grant, nanos: Nanos, missingRows: number): SettledCharge {
-  return { missingRows, grant: { plan, requestId, tokens: 0, buckets: plan.limits.map(() => 0), heldNanos: nanos }, nanos };
+function toCharge({ plan, buckets }: BudgetPart, { requestId }: Grant, nanos: Nanos, missingRows: number): SettledCharge {
+  return { missingRows, grant: { plan, requestId, tokens: 0, buckets, heldNanos: nanos }, nanos };
 }
