@@ -31,6 +31,8 @@ const RATE = Number(process.env.RATE ?? 2000);
 const STREAMS = Number(process.env.STREAMS ?? 64);
 const { BASE } = process.env;
 const ONLY = process.env.ONLY?.split(',').map((name) => name.trim()) ?? null;
+/** Before each turn, on each connection. */
+const WAKING_REQUESTS = 8;
 const STREAM_CHUNKS = 100;
 const STREAM_GAP_MS = 10;
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
@@ -196,8 +198,10 @@ async function measure(
   const measurement: Measurement = new Map(contestants.map(({ name }) => [name, []]));
   for (let round = 0; round <= ROUNDS; round += 1) {
     for (const contestant of contestants) {
+      const options = toOptions(contestant);
+      await wake(contestant, options.connections);
       const before = readProcessorMicroseconds(contestant.pids());
-      const result = await runLoad(toOptions(contestant));
+      const result = await runLoad(options);
       const after = readProcessorMicroseconds(contestant.pids());
       if (result.failures > 0) throw new Error(`${contestant.name}: ${result.failures} of ${result.requests} answers were no 200`);
       // The first round warms up.
@@ -206,6 +210,14 @@ async function measure(
     console.log(`${what}: ${round === 0 ? 'warmed up' : `round ${round} of ${ROUNDS}`}`);
   }
   return measurement;
+}
+
+/**
+ * While the others had their turns, connections to the upstream have idled away, sooner with one
+ * contestant than with another: what is measured is a server that is at work.
+ */
+async function wake(contestant: Contestant, connections: number): Promise<void> {
+  await runLoad({ ...toLoad(contestant, false), connections, requests: WAKING_REQUESTS * connections, rate: null });
 }
 
 /** utime and stime of the processes, from the kernel's account (proc(5)). */
